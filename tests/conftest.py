@@ -1,0 +1,5 @@
+"""Strict tests: float64 on (warnings are errors: see pyproject.toml)."""
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
