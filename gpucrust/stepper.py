@@ -1,0 +1,260 @@
+"""The threshold-search stepper: one member of the ensemble through the crust (CS20 section 2.3.1).
+
+`micro_step` is uniform: it evaluates every affinity once and then either lets one reaction happen at constant
+pressure, or moves in pressure at frozen composition, or goes back because a move has passed a threshold. Lanes of a
+batch therefore never wait for each other's branch. A move is a search: `n_b` may be a trial until the affinities
+there have been seen, with `n_b_quiet` the last density at which nothing was allowed.
+
+Everything is per baryon and for a single member; `jax.vmap` gives the batch.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gpucrust import eos, reactions
+from gpucrust.candidates import (
+    Y_REACTS,
+    Reaction,
+    burn_conditions,
+    fastest_fusion,
+    fusions_of,
+    ln_burn_time,
+    most_urgent_channel,
+)
+from gpucrust.eos import Matter, Mixture
+from gpucrust.network import MassErrors, Network, channel_row, nuclide_Z
+from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
+from gpucrust.search import MAX_DLNP, crossings_of, next_density
+from gpucrust.status import Status
+
+RUNNING = -1
+Y_DROPPED = 1e-15
+"""Nuclides below this abundance per baryon are dropped, and no reaction of a smaller amount happens."""
+GUARD = 3.0
+"""MeV per initial nucleus: sum of table mismatches beyond which `unmixed` gives way to one table."""
+CONVERGED = 1e-12
+"""Relative error of the pressure above which a density solve has failed."""
+RECORDED = ("n_b", "Y_e", "Y_n", "sum_Y", "sum_Z2Y", "heat")
+TRACED = ("nuclide", "second_nuclide", "channel", "k", "amount", "P", "heat")
+
+
+class Settings(NamedTuple):
+    """Physics shared by all members of a sweep; a pytree of scalars."""
+
+    matter: Matter
+    t_weak: Array  # s
+    neutrino_fraction: Array  # of the Gibbs energy that electron captures release
+    max_steps: Array
+
+
+class Member(NamedTuple):
+    """What makes one member; a pytree of arrays."""
+
+    model: Array  # index into the network
+    errors: MassErrors | None
+    ln_rate_scale: Array  # of fusion
+    g_mdot: Array  # MeV fm^-3 s^-1
+    nuclide: Array  # (slots,) codes of the ash
+    Y: Array  # (slots,) ash, nuclei per baryon
+    chunk: Array  # largest amount of one reaction, per baryon
+
+
+class State(NamedTuple):
+    """A member on its way; a pytree of arrays."""
+
+    nuclide: Array  # (slots,) codes
+    Y: Array  # (slots,) nuclei per baryon; 0 marks an empty slot
+    dE: Array  # (12, slots) energies of the slots' channels, MeV
+    dE_mixed: Array  # (12, slots) the same from one table
+    Y_n: Array
+    P: Array  # MeV fm^-3
+    n_b: Array  # fm^-3
+    n_b_quiet: Array
+    searching: Array  # n_b is a trial
+    heat: Array  # MeV per baryon
+    mismatch: Array  # MeV per baryon
+    grid_index: Array  # of the next pressure to record
+    n_steps: Array
+    n_reactions: Array
+    max_active: Array
+    status: Array  # RUNNING or a Status
+    switched: Array  # `unmixed` gave way to one table
+
+
+class Output(NamedTuple):
+    """What one micro-step has to record; a line beyond the end of its table means nothing."""
+
+    line: Array  # index of the pressure whose burn has ended
+    row: Array  # (len(RECORDED),)
+    trace_line: Array  # number of the reaction
+    trace_row: Array  # (len(TRACED),)
+
+
+NOWHERE = np.iinfo(np.int32).max
+
+
+def mixture_of(nuclide: Array, Y: Array, Y_n: Array) -> Mixture:
+    """The sums over slots that the equation of state needs."""
+    Z = nuclide_Z(nuclide)
+    return Mixture(jnp.sum(Z * Y), Y_n, jnp.sum(reactions.z53(Z) * Y))
+
+
+def initial_state(member: Member, network: Network, settings: Settings) -> State:
+    """The ash at the lowest pressure of the grid, with nothing burned yet."""
+    slots = member.Y.shape[0]
+    P, zero, count = network.pressures[0], jnp.array(0.0), jnp.array(0)
+    mixture = mixture_of(member.nuclide, member.Y, zero)
+    n_b = eos.density_at_pressure(P, mixture, settings.matter, eos.cold_density_guess(P, mixture.Y_e), 15)
+    rows = [channel_row(member.nuclide[s], member.model, network, member.errors) for s in range(slots)]
+    on_edge = jnp.any(network.edge[member.model, member.nuclide] & (member.Y > 0))
+    return State(
+        nuclide=member.nuclide,
+        Y=member.Y,
+        dE=jnp.stack([row for row, _ in rows], axis=1),
+        dE_mixed=jnp.stack([mixed for _, mixed in rows], axis=1),
+        Y_n=zero,
+        P=P,
+        n_b=n_b,
+        n_b_quiet=n_b,
+        searching=jnp.array(False),
+        heat=zero,
+        mismatch=zero,
+        grid_index=count,
+        n_steps=count,
+        n_reactions=count,
+        max_active=jnp.sum(member.Y > 0),
+        status=jnp.where(on_edge, int(Status.CHART_EDGE), RUNNING),
+        switched=jnp.array(False),
+    )
+
+
+def react(
+    state: State, reaction: Reaction, happens: Array, member: Member, network: Network, settings: Settings
+) -> State:
+    """The state after the reaction (if it `happens`), n_b not yet solved for."""
+    slot = jnp.arange(state.Y.shape[0])
+    d = jnp.where(happens, reaction.amount, 0.0)
+    fusion = reaction.channel == CHANNELS
+    Y = state.Y - d * (slot == reaction.first) - d * ((slot == reaction.second) & fusion)
+    Y = jnp.where(Y < Y_DROPPED, 0.0, Y)
+    present = Y > 0
+    match = present & (state.nuclide == reaction.daughter)
+    home = jnp.where(jnp.any(match), jnp.argmax(match), jnp.argmin(present))
+    overflow = happens & jnp.all(present) & ~jnp.any(match)
+    arrives = happens & ~overflow & (slot == home)
+    row, row_mixed = channel_row(reaction.daughter, member.model, network, member.errors)
+
+    mismatch = state.mismatch + d * reaction.mismatch
+    switched = state.switched
+    dE = jnp.where(arrives, jnp.where(switched, row_mixed, row)[:, None], state.dE)
+    dE_mixed = jnp.where(arrives, row_mixed[:, None], state.dE_mixed)
+    if network.dE_mixed is not None:
+        switched = switched | (mismatch > GUARD * jnp.sum(member.Y))
+        dE = jnp.where(switched, dE_mixed, dE)
+
+    Y = Y + d * arrives
+    weak = jnp.asarray(CHANNEL_DZ)[jnp.minimum(reaction.channel, CHANNELS - 1)] < 0
+    kept = jnp.where(weak & ~fusion, 1 - settings.neutrino_fraction, 1.0)
+    at_edge = happens & network.edge[member.model, reaction.daughter]
+    status = jnp.where(at_edge, int(Status.CHART_EDGE), state.status)
+    status = jnp.where(overflow, int(Status.SLOT_OVERFLOW), status)
+    return state._replace(
+        nuclide=jnp.where(arrives, reaction.daughter, state.nuclide),
+        Y=Y,
+        dE=dE,
+        dE_mixed=dE_mixed,
+        Y_n=state.Y_n + reaction.k * d,
+        heat=state.heat + kept * d * reaction.energy,
+        mismatch=mismatch,
+        switched=switched,
+        n_reactions=state.n_reactions + happens,
+        max_active=jnp.maximum(state.max_active, jnp.sum(Y > 0)),
+        status=status,
+    )
+
+
+def profile_row(state: State, mixture: Mixture) -> Array:
+    """What is recorded of a state: (len(RECORDED),)."""
+    Z = nuclide_Z(state.nuclide)
+    return jnp.stack([state.n_b, mixture.Y_e, state.Y_n, jnp.sum(state.Y), jnp.sum(Z**2 * state.Y), state.heat])
+
+
+def trace_row(state: State, reaction: Reaction) -> Array:
+    """What a trace tells of a reaction: (len(TRACED),)."""
+    second = jnp.where(reaction.channel == CHANNELS, state.nuclide[reaction.second], 0)
+    d = reaction.amount
+    row = [state.nuclide[reaction.first], second, reaction.channel, reaction.k, d, state.P, d * reaction.energy]
+    return jnp.stack([jnp.asarray(x, float) for x in row])
+
+
+def micro_step(state: State, member: Member, network: Network, settings: Settings) -> tuple[State, Output]:
+    """One evaluation of all affinities, then one reaction or one move (module docstring)."""
+    matter = settings.matter
+    mixture = mixture_of(state.nuclide, state.Y, state.Y_n)
+    Z, dZ, k = nuclide_Z(state.nuclide), CHANNEL_DZ[:, None], CHANNEL_K[:, None]
+    dz53 = reactions.z53(jnp.maximum(Z + dZ, 0)) - reactions.z53(Z)
+    largest = jnp.minimum(state.Y, member.chunk)
+    amount = jnp.where(k < 0, jnp.minimum(largest, state.Y_n / jnp.maximum(-k, 1)), largest)
+    g = reactions.affinity(state.dE, dZ, k, dz53, amount, state.n_b, mixture, matter)
+    possible = (state.Y > Y_REACTS) & (amount > Y_DROPPED)
+
+    reaction, lowest_class = most_urgent_channel(state, amount, g, possible & (g < THRESHOLD))
+    fusions, ln_tau = None, None
+    if network.pairs is not None:
+        fusions = fusions_of(state.nuclide, state.Y, member.ln_rate_scale, network)
+        ln_tau = ln_burn_time(fusions, burn_conditions(state.n_b, mixture, jnp.sum(state.Y)), state.n_b)
+        fusion, fusion_class = fastest_fusion(state, fusions, ln_tau, mixture, member, network, settings)
+        fuses = fusion_class < lowest_class
+        reaction = Reaction(*(jnp.where(fuses, f, c) for f, c in zip(fusion, reaction, strict=True)))
+        lowest_class = jnp.minimum(lowest_class, fusion_class)
+
+    something = jnp.isfinite(lowest_class)
+    crossings = crossings_of(g, amount, possible, state, mixture, fusions, ln_tau, member, settings)
+    passed = something & jnp.any(crossings.passed)
+
+    reached = ~something & (state.P == network.pressures[state.grid_index])
+    grid_index = state.grid_index + reached
+    ended = grid_index == network.pressures.shape[0]
+    P_grid = network.pressures[jnp.minimum(grid_index, network.pressures.shape[0] - 1)]
+    P_far = state.P * jnp.exp(MAX_DLNP)
+    P_target = jnp.where(P_grid <= P_far * (1 + 1e-12), P_grid, P_far)
+
+    def solve(P: Array, mixture: Mixture) -> Array:
+        return eos.density_at_pressure(P, mixture, matter, state.n_b)
+
+    n_b_target = solve(P_target, mixture)
+    n_b_trial = next_density(crossings, passed, n_b_target, amount, dz53, state, mixture, fusions, member, settings)
+    # going back has found nothing lower: take the trial as it is
+    happens = something & (~passed | (n_b_trial == state.n_b))
+    n_b_quiet = jnp.where(something, state.n_b_quiet, state.n_b)
+
+    at_target = ~something & (n_b_trial == n_b_target)
+    output = Output(
+        line=jnp.where(reached, state.grid_index, NOWHERE),
+        row=profile_row(state, mixture),
+        trace_line=jnp.where(happens, state.n_reactions, NOWHERE),
+        trace_row=trace_row(state, reaction),
+    )
+
+    after = react(state, reaction, happens, member, network, settings)
+    mixture = mixture_of(after.nuclide, after.Y, after.Y_n)
+    n_b = jnp.where(happens, solve(state.P, mixture), n_b_trial)
+    P_there = eos.pressure(n_b, mixture, matter)
+    P = jnp.where(happens, state.P, jnp.where(at_target, P_target, P_there))
+    n_steps = state.n_steps + 1
+    status = jnp.where(ended, int(Status.OK), after.status)
+    status = jnp.where((status == RUNNING) & (n_steps >= settings.max_steps), int(Status.STEP_LIMIT), status)
+    converged = jnp.abs(P_there - P) < CONVERGED * P
+    status = jnp.where((status == RUNNING) & ~converged, int(Status.NO_CONVERGENCE), status)
+    return after._replace(
+        n_b=n_b,
+        P=P,
+        n_b_quiet=n_b_quiet,
+        searching=~happens,
+        grid_index=grid_index,
+        n_steps=n_steps,
+        status=status,
+    ), output
