@@ -1,0 +1,64 @@
+"""Nuclear masses: named models of measured, theoretical and Duflo-Zuker masses (CS20 2.1)."""
+
+from gpucrust.masses.duflo_zuker import (
+    DZ31_COEFFICIENTS,
+    DZ31_DEFORMED_NAMES,
+    DZ31_NAMES,
+    binding_terms,
+    duflo_zuker,
+)
+from gpucrust.masses.install import InstallError, install_frdm2012
+from gpucrust.masses.registry import (
+    BUILDERS,
+    N_MAX,
+    POLICIES,
+    Z_MAX,
+    MassModel,
+    ModelInfo,
+    Origin,
+    Sources,
+    UnknownModelError,
+    electron_binding_energy,
+    known_models,
+    load_model,
+    nuclear_energy,
+)
+from gpucrust.masses.tables import (
+    MassTable,
+    MassTableError,
+    MissingTableError,
+    packaged_provenance,
+    packaged_table,
+    read_user_table,
+    user_data_directory,
+)
+
+__all__ = [
+    "BUILDERS",
+    "DZ31_COEFFICIENTS",
+    "DZ31_DEFORMED_NAMES",
+    "DZ31_NAMES",
+    "N_MAX",
+    "POLICIES",
+    "Z_MAX",
+    "InstallError",
+    "MassModel",
+    "MassTable",
+    "MassTableError",
+    "MissingTableError",
+    "ModelInfo",
+    "Origin",
+    "Sources",
+    "UnknownModelError",
+    "binding_terms",
+    "duflo_zuker",
+    "electron_binding_energy",
+    "install_frdm2012",
+    "known_models",
+    "load_model",
+    "nuclear_energy",
+    "packaged_provenance",
+    "packaged_table",
+    "read_user_table",
+    "user_data_directory",
+]
