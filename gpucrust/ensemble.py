@@ -22,19 +22,27 @@ from gpucrust.masses.registry import MassModel
 from gpucrust.network import MassErrors, Network, build_network, member_key, nuclide_code
 from gpucrust.status import Status
 from gpucrust.stepper import (
+    MAX_SEGMENTS,
+    NOWHERE,
     RECORDED,
     RUNNING,
+    SEGMENT,
     TRACED,
     Member,
+    Output,
     Settings,
     State,
     initial_state,
     micro_step,
 )
 
+STEPS_PER_SCATTER = 50
+"""Micro-steps whose outputs are written to the profiles at once."""
 STEPS_PER_CALL = 2000
 """Micro-steps between two looks of the host at the lanes."""
 MAX_LANES = 64
+LANE_GROUP = 8
+"""Lanes come in whole groups: an XLA loop's remainder is compiled otherwise and may round otherwise."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,7 @@ class Evolution:
     """Results: one entry per member along the first axis; failed members have NaN."""
 
     profiles: dict[str, np.ndarray]  # (members, pressures) each: names of stepper.RECORDED
+    segments: np.ndarray  # (members, MAX_SEGMENTS, len(stepper.SEGMENT)); NaN beyond a member's last
     status: np.ndarray
     n_steps: np.ndarray
     n_reactions: np.ndarray
@@ -104,27 +113,31 @@ class Lanes(NamedTuple):
     member: Member
     state: State
     profile: Array  # (lanes, n_pressure, len(RECORDED))
+    segments: Array  # (lanes, MAX_SEGMENTS, len(SEGMENT))
     composition: tuple[Array, Array] | None  # (lanes, n_pressure, slots) codes and abundances
     trace: Array | None
 
 
-def start_lanes(member: Member, network: Network, settings: Settings, stepper: Stepper) -> Lanes:
-    """Lanes at the lowest pressure. member: batched."""
+@partial(jax.jit, static_argnames=("with_composition", "trace"))
+def start_lanes(member: Member, network: Network, settings: Settings, with_composition: bool, trace: int) -> Lanes:
+    """Lanes at the lowest pressure. member: batched; trace: number of reactions to record."""
     lanes, slots = member.Y.shape
     n_P = network.pressures.shape[0]
     state = jax.vmap(initial_state, in_axes=(0, None, None))(member, network, settings)
     composition = None
-    if stepper.composition:
+    if with_composition:
         composition = jnp.zeros((lanes, n_P, slots), state.nuclide.dtype), jnp.zeros((lanes, n_P, slots))
     return Lanes(
         member,
         state,
         jnp.full((lanes, n_P, len(RECORDED)), jnp.nan),
+        jnp.full((lanes, MAX_SEGMENTS, len(SEGMENT)), jnp.nan),
         composition,
-        jnp.zeros((lanes, stepper.trace, len(TRACED))) if stepper.trace else None,
+        jnp.zeros((lanes, trace, len(TRACED))) if trace else None,
     )
 
 
+@partial(jax.jit, donate_argnums=0)
 def refill(lanes: Lanes, fresh: Lanes, replace: Array) -> Lanes:
     """Lanes with those marked in `replace` (lanes,) taken from `fresh`."""
 
@@ -134,28 +147,33 @@ def refill(lanes: Lanes, fresh: Lanes, replace: Array) -> Lanes:
     return jax.tree.map(choose, fresh, lanes)
 
 
+@partial(jax.jit, static_argnames="steps", donate_argnums=0)
 def advance(lanes: Lanes, network: Network, settings: Settings, steps: int) -> Lanes:
     """`steps` micro-steps of every running lane (fewer if all end)."""
-    row = jnp.arange(lanes.profile.shape[0])
+    lane = jnp.arange(lanes.profile.shape[0])
+
+    def one_step(state: State, _: None) -> tuple[State, tuple[Output, tuple[Array, Array]]]:
+        running = state.status == RUNNING
+        new, output = jax.vmap(micro_step, in_axes=(0, 0, None, None))(state, lanes.member, network, settings)
+        new = refill_state(state, new, running)
+        lines = ("line", "segment_line", "trace_line")
+        output = output._replace(**{x: jnp.where(running, getattr(output, x), NOWHERE) for x in lines})
+        return new, (output, (new.nuclide, new.Y))
 
     def body(carry: tuple[Array, Lanes]) -> tuple[Array, Lanes]:
         count, now = carry
-        running = now.state.status == RUNNING
-        state, output = jax.vmap(micro_step, in_axes=(0, 0, None, None))(now.state, now.member, network, settings)
-        state = refill_state(now.state, state, running)
-        nowhere = jnp.iinfo(output.line.dtype).max
-        line = jnp.where(running, output.line, nowhere)
+        state, (output, slots) = jax.lax.scan(one_step, now.state, length=STEPS_PER_SCATTER)
         composition, trace = now.composition, now.trace
         if composition is not None:
-            codes, abundances = composition
-            composition = (
-                codes.at[row, line].set(state.nuclide, mode="drop"),
-                abundances.at[row, line].set(state.Y, mode="drop"),
+            composition = tuple(
+                table.at[lane, output.line].set(values, mode="drop")
+                for table, values in zip(composition, slots, strict=True)
             )
         if trace is not None:
-            trace = trace.at[row, jnp.where(running, output.trace_line, nowhere)].set(output.trace_row, mode="drop")
-        profile = now.profile.at[row, line].set(output.row, mode="drop")
-        return count + 1, Lanes(now.member, state, profile, composition, trace)
+            trace = trace.at[lane, output.trace_line].set(output.trace_row, mode="drop")
+        profile = now.profile.at[lane, output.line].set(output.row, mode="drop")
+        segments = now.segments.at[lane, output.segment_line].set(output.segment_row, mode="drop")
+        return count + STEPS_PER_SCATTER, Lanes(now.member, state, profile, segments, composition, trace)
 
     def goes_on(carry: tuple[Array, Lanes]) -> Array:
         count, now = carry
@@ -216,7 +234,7 @@ def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
 
 def lanes_for(n_members: int) -> int:
     """Number of lanes: a power of two from 8, so that sweeps of many sizes share one compiled program."""
-    return min(MAX_LANES, max(8, 1 << (n_members - 1).bit_length()))
+    return min(MAX_LANES, max(LANE_GROUP, 1 << (n_members - 1).bit_length()))
 
 
 def evolve(
@@ -232,7 +250,8 @@ def evolve(
 ) -> Evolution:
     """Evolve all members from the first to the last of `pressures` (dyn cm^-2, increasing).
 
-    models must share one policy; ashes are mass fractions by (Z, N). `batch` is the number of lanes.
+    models must share one policy; ashes are mass fractions by (Z, N). `batch` is the number of lanes, rounded up
+    to whole groups of 8.
     """
     with jax.enable_x64(True):
         return _evolve(members, models, ashes, pressures, physics, stepper, batch, progress)
@@ -250,14 +269,10 @@ def _evolve(
 ) -> Evolution:
     started = time.perf_counter()
     n = len(members.model)
-    n_lanes = batch or lanes_for(n)
+    n_lanes = -(-(batch or lanes_for(n)) // LANE_GROUP) * LANE_GROUP
     network = build_network(models, pressures, pycnonuclear=physics.pycno)
     settings = sweep_settings(physics, stepper)
     everyone = batch_members(members, ashes, physics, stepper)
-
-    start = jax.jit(partial(start_lanes, stepper=stepper))
-    go = jax.jit(partial(advance, steps=STEPS_PER_CALL), donate_argnums=0)
-    replace_lanes = jax.jit(refill, donate_argnums=0)
 
     results = _empty_results(n, len(pressures), stepper)
     occupant = np.full(n_lanes, -1)  # member of each lane
@@ -270,15 +285,16 @@ def _evolve(
         if taken:
             for lane, m in taken:
                 occupant[lane] = m
-            fresh = start(jax.tree.map(lambda x: x[np.maximum(occupant, 0)], everyone), network, settings)
+            crew = jax.tree.map(lambda x: x[np.maximum(occupant, 0)], everyone)
+            fresh = start_lanes(crew, network, settings, stepper.composition, stepper.trace)
             idle = jnp.where(jnp.asarray(occupant < 0), int(Status.NOT_RUN), fresh.state.status)
             fresh = fresh._replace(state=fresh.state._replace(status=idle))
             marks = np.zeros(n_lanes, bool)
             marks[[lane for lane, _ in taken]] = True
-            lanes = fresh if lanes is None else replace_lanes(lanes, fresh, jnp.asarray(marks))
+            lanes = fresh if lanes is None else refill(lanes, fresh, jnp.asarray(marks))
         if lanes is None or np.all(occupant < 0):
             break
-        lanes = go(lanes, network, settings)
+        lanes = advance(lanes, network, settings, STEPS_PER_CALL)
         status = np.asarray(lanes.state.status)
         ended = np.flatnonzero((occupant >= 0) & (status != RUNNING))
         if ended.size:
@@ -296,6 +312,7 @@ def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
     slots = stepper.slots
     return {
         "profile": np.full((n, n_pressure, len(RECORDED)), np.nan),
+        "segments": np.full((n, MAX_SEGMENTS, len(SEGMENT)), np.nan),
         "status": np.full(n, int(Status.NOT_RUN)),
         "n_steps": np.zeros(n, int),
         "n_reactions": np.zeros(n, int),
@@ -315,6 +332,7 @@ def _harvest(lanes: Lanes, ended: np.ndarray, members: np.ndarray, results: dict
     for name in ("n_steps", "n_reactions", "max_active", "mismatch"):
         results[name][members] = getattr(state, name)
     results["profile"][members] = np.where(ok[:, None, None], np.asarray(lanes.profile[ended]), np.nan)
+    results["segments"][members] = np.asarray(lanes.segments[ended])
     if lanes.composition is not None:
         results["nuclides"][members] = np.asarray(lanes.composition[0][ended])
         results["abundances"][members] = np.where(ok[:, None, None], np.asarray(lanes.composition[1][ended]), np.nan)

@@ -10,6 +10,7 @@ Everything is per baryon and for a single member; `jax.vmap` gives the batch.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -33,11 +34,20 @@ from gpucrust.status import Status
 RUNNING = -1
 Y_DROPPED = 1e-15
 """Nuclides below this abundance per baryon are dropped, and no reaction of a smaller amount happens."""
+SCARCE = 1e-3
+"""Of the chunk: fewer free neutrons than this are not captured. Without it a burn next to neutron drip may go round a
+chain reaction of multiplication one (neutrons from electron captures are captured by the very nuclides whose electron
+captures follow) in steps of 1e-10 for ever: seen once in ten members with mass errors of 0.5 MeV."""
 GUARD = 3.0
 """MeV per initial nucleus: sum of table mismatches beyond which `unmixed` gives way to one table."""
 CONVERGED = 1e-12
 """Relative error of the pressure above which a density solve has failed."""
-RECORDED = ("n_b", "Y_e", "Y_n", "sum_Y", "sum_Z2Y", "heat")
+RECORDED = ("n_b", "Y_e", "Y_n", "sum_Y", "sum_Z2Y", "heat", "segment", "P_threshold", "mu_e_threshold")
+"""Columns of a profile; the last three tell the segment and its latest threshold at or before this pressure."""
+SEGMENT = ("P_start", "mu_e_start", "P_end", "mu_e_end", "mu_e_after", "nuclide", "second_nuclide", "channel", "k")
+"""A segment is a row of burns set off by one reaction: P (MeV fm^-3) and mu_e at its first and last threshold, before
+the burn, and mu_e after the last burn. From threshold to threshold the crust slides along one marginal reaction."""
+MAX_SEGMENTS = 128
 TRACED = ("nuclide", "second_nuclide", "channel", "k", "amount", "P", "heat")
 
 
@@ -82,6 +92,8 @@ class State(NamedTuple):
     max_active: Array
     status: Array  # RUNNING or a Status
     switched: Array  # `unmixed` gave way to one table
+    segment_index: Array  # -1 before the first
+    segment: Array  # (len(SEGMENT),) the present one
 
 
 class Output(NamedTuple):
@@ -89,6 +101,8 @@ class Output(NamedTuple):
 
     line: Array  # index of the pressure whose burn has ended
     row: Array  # (len(RECORDED),)
+    segment_line: Array  # index of the segment that a burn has ended in
+    segment_row: Array  # (len(SEGMENT),)
     trace_line: Array  # number of the reaction
     trace_row: Array  # (len(TRACED),)
 
@@ -104,22 +118,21 @@ def mixture_of(nuclide: Array, Y: Array, Y_n: Array) -> Mixture:
 
 def initial_state(member: Member, network: Network, settings: Settings) -> State:
     """The ash at the lowest pressure of the grid, with nothing burned yet."""
-    slots = member.Y.shape[0]
     P, zero, count = network.pressures[0], jnp.array(0.0), jnp.array(0)
     mixture = mixture_of(member.nuclide, member.Y, zero)
     n_b = eos.density_at_pressure(P, mixture, settings.matter, eos.cold_density_guess(P, mixture.Y_e), 15)
-    rows = [channel_row(member.nuclide[s], member.model, network, member.errors) for s in range(slots)]
+    dE, dE_mixed = jax.vmap(lambda code: channel_row(code, member.model, network, member.errors))(member.nuclide)
     on_edge = jnp.any(network.edge[member.model, member.nuclide] & (member.Y > 0))
     return State(
         nuclide=member.nuclide,
         Y=member.Y,
-        dE=jnp.stack([row for row, _ in rows], axis=1),
-        dE_mixed=jnp.stack([mixed for _, mixed in rows], axis=1),
+        dE=dE.T,
+        dE_mixed=dE_mixed.T,
         Y_n=zero,
         P=P,
         n_b=n_b,
         n_b_quiet=n_b,
-        searching=jnp.array(False),
+        searching=jnp.array(True),
         heat=zero,
         mismatch=zero,
         grid_index=count,
@@ -128,6 +141,8 @@ def initial_state(member: Member, network: Network, settings: Settings) -> State
         max_active=jnp.sum(member.Y > 0),
         status=jnp.where(on_edge, int(Status.CHART_EDGE), RUNNING),
         switched=jnp.array(False),
+        segment_index=jnp.array(-1),
+        segment=jnp.zeros(len(SEGMENT)),
     )
 
 
@@ -179,14 +194,32 @@ def react(
 def profile_row(state: State, mixture: Mixture) -> Array:
     """What is recorded of a state: (len(RECORDED),)."""
     Z = nuclide_Z(state.nuclide)
-    return jnp.stack([state.n_b, mixture.Y_e, state.Y_n, jnp.sum(state.Y), jnp.sum(Z**2 * state.Y), state.heat])
+    row = [state.n_b, mixture.Y_e, state.Y_n, jnp.sum(state.Y), jnp.sum(Z**2 * state.Y), state.heat]
+    latest = [state.segment_index, *(state.segment[SEGMENT.index(x)] for x in ("P_end", "mu_e_end"))]
+    return jnp.stack([jnp.asarray(x, float) for x in row + latest])
+
+
+def follow_segment(state: State, reaction: Reaction, sets_off: Array, burn_ended: Array, mu_e: Array) -> State:
+    """Keep account of segments: `reaction` sets off a burn now, or one has ended; mu_e is that of the state, MeV."""
+    label = jnp.stack([jnp.asarray(x, float) for x in reaction_label(state, reaction)])
+    P_start, mu_e_start, *_ = old = state.segment
+    begins = sets_off & jnp.any(label != old[5:])
+    now = [jnp.where(begins, state.P, P_start), jnp.where(begins, mu_e, mu_e_start), state.P, mu_e, mu_e]
+    segment = jnp.where(sets_off, jnp.concatenate([jnp.stack(now), label]), old)
+    segment = segment.at[SEGMENT.index("mu_e_after")].set(jnp.where(burn_ended, mu_e, segment[4]))
+    return state._replace(segment=segment, segment_index=state.segment_index + begins)
+
+
+def reaction_label(state: State, reaction: Reaction) -> tuple[Array, Array, Array, Array]:
+    """Parent, second parent (0 but for fusion), channel and neutrons set free."""
+    second = jnp.where(reaction.channel == CHANNELS, state.nuclide[reaction.second], 0)
+    return state.nuclide[reaction.first], second, reaction.channel, reaction.k
 
 
 def trace_row(state: State, reaction: Reaction) -> Array:
     """What a trace tells of a reaction: (len(TRACED),)."""
-    second = jnp.where(reaction.channel == CHANNELS, state.nuclide[reaction.second], 0)
     d = reaction.amount
-    row = [state.nuclide[reaction.first], second, reaction.channel, reaction.k, d, state.P, d * reaction.energy]
+    row = [*reaction_label(state, reaction), d, state.P, d * reaction.energy]
     return jnp.stack([jnp.asarray(x, float) for x in row])
 
 
@@ -199,7 +232,8 @@ def micro_step(state: State, member: Member, network: Network, settings: Setting
     largest = jnp.minimum(state.Y, member.chunk)
     amount = jnp.where(k < 0, jnp.minimum(largest, state.Y_n / jnp.maximum(-k, 1)), largest)
     g = reactions.affinity(state.dE, dZ, k, dz53, amount, state.n_b, mixture, matter)
-    possible = (state.Y > Y_REACTS) & (amount > Y_DROPPED)
+    enough = (k >= 0) | (state.Y_n > -k * SCARCE * member.chunk)
+    possible = (state.Y > Y_REACTS) & (amount > Y_DROPPED) & enough
 
     reaction, lowest_class = most_urgent_channel(state, amount, g, possible & (g < THRESHOLD))
     fusions, ln_tau = None, None
@@ -232,9 +266,14 @@ def micro_step(state: State, member: Member, network: Network, settings: Setting
     n_b_quiet = jnp.where(something, state.n_b_quiet, state.n_b)
 
     at_target = ~something & (n_b_trial == n_b_target)
+    burn_ended = ~something & ~state.searching
+    mu_e = eos.electron_chemical_potential(state.n_b * mixture.Y_e)
+    state = follow_segment(state, reaction, happens & state.searching, burn_ended, mu_e)
     output = Output(
         line=jnp.where(reached, state.grid_index, NOWHERE),
         row=profile_row(state, mixture),
+        segment_line=jnp.where(burn_ended, jnp.minimum(state.segment_index, MAX_SEGMENTS - 1), NOWHERE),
+        segment_row=state.segment,
         trace_line=jnp.where(happens, state.n_reactions, NOWHERE),
         trace_row=trace_row(state, reaction),
     )
