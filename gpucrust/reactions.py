@@ -72,7 +72,7 @@ def same_table_energies(sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def z53(Z: ArrayLike) -> Array:
     """Z^(5/3), the weight of a nucleus in the lattice energy."""
-    return jnp.asarray(Z, dtype=float) ** (5 / 3)
+    return jnp.asarray(Z) * eos.cube_root(Z) ** 2
 
 
 @needs_x64

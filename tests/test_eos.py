@@ -108,6 +108,15 @@ def test_check_values(n_b, Y_e, Y_n, mu_e, mu_n, P):
     np.testing.assert_allclose(eos.pressure(n_b, mixture(Y_e, Y_n), matter) * DYN_PER_CM2, P, rtol=3e-7)
 
 
+def test_cube_root_is_exact_to_rounding_and_differentiable():
+    x = np.geomspace(1e-60, 1e60, 2001)
+    np.testing.assert_allclose(eos.cube_root(x), np.cbrt(x), rtol=4.5e-16)
+    derivative = jax.vmap(jax.grad(eos.cube_root))(x)
+    np.testing.assert_allclose(derivative, np.cbrt(x) / (3 * x), rtol=1e-15)
+    assert eos.cube_root(0.0) == 0
+    assert jax.grad(eos.cube_root)(0.0) == 0
+
+
 def test_electron_density_inverts_the_chemical_potential():
     n_e = np.geomspace(1e-9, 1e-2, 15)
     np.testing.assert_allclose(eos.electron_density(eos.electron_chemical_potential(n_e)), n_e, rtol=1e-9)
