@@ -21,6 +21,7 @@ import xarray as xr
 import gpucrust
 from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
+from gpucrust.dataset_equilibrium import add_equilibrium
 from gpucrust.ensemble import Evolution, sweep_settings
 from gpucrust.status import Status
 
@@ -78,6 +79,9 @@ def build_dataset(plan: "Plan", evolution: Evolution, info: RunInfo) -> xr.Datas
         ds[name] = by_member.isel(evolution=index).assign_attrs(units=units, long_name=long_name)
     for name, (values, attributes) in _summaries(evolution).items():
         ds[name] = xr.DataArray(values, dims="evolution").isel(evolution=index).assign_attrs(attributes)
+    ds = add_equilibrium(ds, plan, evolution, index)
+    if not plan.sweep.output.profiles:
+        ds = ds.drop_vars([name for name, values in ds.data_vars.items() if "pressure" in values.dims])
     return ds.assign_attrs(_global_attributes(plan, info))
 
 

@@ -42,7 +42,7 @@ GUARD = 3.0
 """MeV per initial nucleus: sum of table mismatches beyond which `unmixed` gives way to one table."""
 CONVERGED = 1e-12
 """Relative error of the pressure above which a density solve has failed."""
-RECORDED = ("n_b", "Y_e", "Y_n", "sum_Y", "sum_Z2Y", "heat", "segment", "P_threshold", "mu_e_threshold")
+RECORDED = ("n_b", "Y_e", "Y_n", "Y_z53", "sum_Y", "sum_Z2Y", "heat", "segment", "P_threshold", "mu_e_threshold")
 """Columns of a profile; the last three tell the segment and its latest threshold at or before this pressure."""
 SEGMENT = ("P_start", "mu_e_start", "P_end", "mu_e_end", "mu_e_after", "nuclide", "second_nuclide", "channel", "k")
 """A segment is a row of burns set off by one reaction: P (MeV fm^-3) and mu_e at its first and last threshold, before
@@ -194,7 +194,7 @@ def react(
 def profile_row(state: State, mixture: Mixture) -> Array:
     """What is recorded of a state: (len(RECORDED),)."""
     Z = nuclide_Z(state.nuclide)
-    row = [state.n_b, mixture.Y_e, state.Y_n, jnp.sum(state.Y), jnp.sum(Z**2 * state.Y), state.heat]
+    row = [state.n_b, mixture.Y_e, state.Y_n, mixture.Y_z53, jnp.sum(state.Y), jnp.sum(Z**2 * state.Y), state.heat]
     latest = [state.segment_index, *(state.segment[SEGMENT.index(x)] for x in ("P_end", "mu_e_end"))]
     return jnp.stack([jnp.asarray(x, float) for x in row + latest])
 
