@@ -78,7 +78,7 @@ def nodiff_slope_of_mass(m_i: ArrayLike, Z: ArrayLike, rho: ArrayLike) -> Array:
 
     m_i in MeV, rho = sum_i n_i m_i + n_n m_n in MeV fm^-3.
     """
-    return m_i / (jnp.asarray(Z) * rho)
+    return jnp.asarray(m_i) / (jnp.asarray(Z) * rho)
 
 
 @needs_x64
@@ -88,7 +88,7 @@ def nodiff_slope(A: ArrayLike, Z: ArrayLike, n_b: ArrayLike) -> Array:
     Exact in the ground state (see `gpucrust.ground_state`), where friction is zero in general relativity too:
     there the weight of a nucleus is A mu_b and that of matter n_b mu_b, mu_b the baryon chemical potential.
     """
-    return A / (jnp.asarray(Z) * n_b)
+    return jnp.asarray(A) / (jnp.asarray(Z) * n_b)
 
 
 @needs_x64
@@ -98,7 +98,7 @@ def equilibrium_ratio(dmu_e_dP: ArrayLike, nodiff: ArrayLike) -> Array:
     Without free neutrons R is 1 identically. With the lattice, whose pressure gradient helps to hold the nuclei up,
     R of eqs 6 and 10 is not this ratio but 1 + `residual_ei`, where P_ei includes P_L.
     """
-    return dmu_e_dP / jnp.asarray(nodiff)
+    return jnp.asarray(dmu_e_dP) / nodiff
 
 
 @needs_x64

@@ -17,7 +17,6 @@ Units: MeV, fm, MeV fm^-3. CS20's neglects are kept: no nuclear volume, masses a
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -33,9 +32,8 @@ from gpucrust.eos import Matter, Mixture
 from gpucrust.precision import needs_x64
 
 CHUNK = 64
-"""Pressures whose charts are searched at a time: 5 MB for a chart of (61,161)."""
-MAX_ROUNDS = 64
-BETTER = 1e-14
+"""Pressures at which the chart is searched at a time: 5 MB for a chart of (61,161)."""
+BETTER = 1e-12
 """MeV per baryon by which a nuclide must be better to replace another: rounding must not let two take turns."""
 K_MAX = 3.0
 """fm^-1: largest neutron wave number looked at, n_n = 1.8 fm^-3."""
@@ -69,12 +67,8 @@ class GroundState(NamedTuple):
 
 def _on_lattice(Z: ArrayLike) -> Mixture:
     """Composition per *electron*: with it the functions of `eos` take n_e for n_b."""
-    return Mixture(jnp.ones_like(jnp.asarray(Z)), 0.0, _z23(Z))
-
-
-def _z23(Z: ArrayLike) -> Array:
-    """Z^(2/3), the weight Z^(5/3)/Z of an electron in the lattice energy of one nuclide."""
-    return jnp.asarray(Z, dtype=float) ** (2 / 3)
+    Z = jnp.asarray(Z, dtype=float)
+    return Mixture(jnp.ones_like(Z), 0.0, Z ** (2 / 3))
 
 
 @needs_x64
@@ -102,14 +96,16 @@ def electrons_of_star(mu_e_star: ArrayLike, Z: ArrayLike, matter: Matter) -> Arr
 
     mu_e* below m_e is taken for m_e: matter without pressure.
     """
-    mu, share = jnp.maximum(mu_e_star, ELECTRON_MASS), _lattice_share(Z, matter)
+    mu, share = jnp.maximum(jnp.asarray(mu_e_star), ELECTRON_MASS), _lattice_share(Z, matter)
     root = jnp.sqrt((mu - ELECTRON_MASS) * (mu + ELECTRON_MASS) + (share * ELECTRON_MASS) ** 2)
     return ((share * mu + root) / ((1 - share**2) * HBAR_C)) ** 3 / (3 * jnp.pi**2)
 
 
 def _lattice_share(Z: ArrayLike, matter: Matter) -> Array:
     """-(4/3) eps_L/(n_e hbar c k_F), a pure number: 0.0045 Z^(2/3)."""
-    return (4 / 3) * eos.MADELUNG * COULOMB * matter.lattice * _z23(Z) / (HBAR_C * (3 * jnp.pi**2) ** (1 / 3))
+    return (
+        (4 / 3) * eos.MADELUNG * COULOMB * matter.lattice * _on_lattice(Z).Y_z53 / (HBAR_C * (3 * jnp.pi**2) ** (1 / 3))
+    )
 
 
 # --- one nuclide
@@ -118,10 +114,11 @@ def _lattice_share(Z: ArrayLike, matter: Matter) -> Array:
 @needs_x64
 def gibbs_per_baryon(mu_e_star: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike) -> Array:
     """mu_b = (E + Z mu_e*)/A, MeV, less m_u."""
-    return (E + Z * jnp.asarray(mu_e_star)) / A
+    return (jnp.asarray(E) + Z * jnp.asarray(mu_e_star)) / A
 
 
 @needs_x64
+@jax.jit
 def matter_of_nuclide(P: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike, matter: Matter) -> GroundState:
     """Matter of one nuclide at pressure P (> 1e-11 MeV fm^-3), elementwise; differentiable in P, E and matter.
 
@@ -221,31 +218,30 @@ def mass_of(masses: Array, Z: Array, A: Array) -> Array:
 
 
 @needs_x64
-@partial(jax.jit, static_argnames="chunk")
-def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter, chunk: int = CHUNK) -> GroundState:
+@jax.jit
+def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState:
     """Ground state at each pressure: the nuclide of the chart of least Gibbs energy per baryon.
 
     masses: E = M - A m_u (nZ, nN) indexed [Z, N], MeV, NaN where there is none. P: (n,) MeV fm^-3, above 1e-11
     (2e22 dyn cm^-2). Returns arrays (n,); differentiable in masses, P and matter at fixed nuclides.
 
-    Start from any nuclide, find P_ei with it, take the best nuclide there, and so on: mu_b falls each time, so the
-    rounds end, after three or four.
+    The best nuclide with P for P_ei is a first guess. With a guess, P_ei is found, and the best nuclide there is the
+    next guess. mu_b falls each time, so the rounds end: after three or four.
     """
     masses, P = jnp.asarray(masses), jnp.asarray(P)
-    frozen, P_frozen, matter_frozen = lax.stop_gradient((masses, P, matter))
+    frozen_masses, frozen_P, frozen_matter = lax.stop_gradient((masses, P, matter))
 
-    def improve(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        Z, A, _, rounds = state
-        here = matter_of_nuclide(P_frozen, mass_of(frozen, Z, A), Z, A, matter_frozen)
-        Z_best, A_best, mu_best = lax.map(
-            lambda P_ei: best_nuclide(P_ei, frozen, matter_frozen), here.P_ei, batch_size=chunk
-        )
+    def best(P_ei: Array) -> tuple[Array, Array, Array]:
+        return lax.map(lambda p: best_nuclide(p, frozen_masses, frozen_matter), P_ei, batch_size=CHUNK)
+
+    def improve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        Z, A, _ = state
+        here = matter_of_nuclide(frozen_P, mass_of(frozen_masses, Z, A), Z, A, frozen_matter)
+        Z_best, A_best, mu_best = best(here.P_ei)
         better = mu_best < here.mu_b - BETTER
-        return jnp.where(better, Z_best, Z), jnp.where(better, A_best, A), jnp.any(better), rounds + 1
+        return jnp.where(better, Z_best, Z), jnp.where(better, A_best, A), jnp.any(better)
 
-    Z, A, _ = lax.map(lambda P_ei: best_nuclide(P_ei, frozen, matter_frozen), P_frozen, batch_size=chunk)
-    state = (Z, A, jnp.array(True), jnp.array(0))
-    Z, A, _, _ = lax.while_loop(lambda s: s[2] & (s[3] < MAX_ROUNDS), improve, state)
+    Z, A, _ = lax.while_loop(lambda state: state[2], improve, (*best(frozen_P)[:2], jnp.array(True)))
     return matter_of_nuclide(P, mass_of(masses, Z, A), Z, A, matter)
 
 
@@ -319,5 +315,5 @@ def neutron_drip(masses: ArrayLike, matter: Matter) -> tuple[Array, GroundState]
     Z, A = _chart(masses)
     n_e = electrons_of_star((A * NEUTRON_EXCESS - masses) / Z, Z, matter)
     P = jnp.where(_no_nucleus(masses), -jnp.inf, eos.pressure(n_e, _on_lattice(Z), matter))
-    last = jnp.argmax(P)
-    return P.ravel()[last], matter_of_nuclide(P.ravel()[last], *(x.ravel()[last] for x in (masses, Z, A)), matter)
+    P, E, Z, A = (x.ravel()[jnp.argmax(P)] for x in (P, masses, Z, A))
+    return P, matter_of_nuclide(P, E, Z, A, matter)
