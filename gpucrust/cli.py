@@ -164,7 +164,7 @@ def _print_failures(ds: "xr.Dataset") -> None:
 @app.command()
 def plot(
     result: Result,
-    kind: Annotated[str, typer.Option(help="profile")] = "profile",
+    kind: Annotated[str, typer.Option(help="profile, map or layers")] = "profile",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="figure; default: RESULT-KIND.png here")] = None,
 ) -> None:
     """Draw a figure of a result."""

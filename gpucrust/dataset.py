@@ -21,7 +21,7 @@ import xarray as xr
 import gpucrust
 from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
-from gpucrust.dataset_equilibrium import add_equilibrium
+from gpucrust.dataset_equilibrium import add_equilibrium, add_ground_state
 from gpucrust.ensemble import Evolution, sweep_settings
 from gpucrust.status import Status
 
@@ -80,6 +80,8 @@ def build_dataset(plan: "Plan", evolution: Evolution, info: RunInfo) -> xr.Datas
     for name, (values, attributes) in _summaries(evolution).items():
         ds[name] = xr.DataArray(values, dims="evolution").isel(evolution=index).assign_attrs(attributes)
     ds = add_equilibrium(ds, plan, evolution, index)
+    if plan.sweep.output.ground_state:
+        ds = add_ground_state(ds, plan)
     if not plan.sweep.output.profiles:
         ds = ds.drop_vars([name for name, values in ds.data_vars.items() if "pressure" in values.dims])
     return ds.assign_attrs(_global_attributes(plan, info))

@@ -12,6 +12,7 @@ import xarray as xr
 from gpucrust import diffusion, eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.ensemble import Evolution, sweep_settings
+from gpucrust.ground_state import ground_state
 from gpucrust.layers import (
     Layers,
     Regime,
@@ -217,3 +218,27 @@ def _add_layers(ds: xr.Dataset, plan: "Plan", found: Analysis) -> xr.Dataset:
         ),
     }
     return ds.assign({name: xr.Variable(*parts) for name, parts in variables.items()})
+
+
+def add_ground_state(ds: xr.Dataset, plan: "Plan") -> xr.Dataset:
+    """The dataset with the ground state of each mass model (figure 1's dotted lines). float64 must be on."""
+    matter = sweep_settings(plan.physics, plan.stepper).matter
+    states = [ground_state(model.mixed, plan.pressures / DYN_PER_CM2, matter) for model in plan.models]
+    new = {
+        "gs_mu_e": ([s.mu_e for s in states], "MeV", "electron chemical potential, rest mass included"),
+        "gs_rho": ([s.rho for s in states], "g cm-3", "baryon rest mass density"),
+        "gs_Z": ([s.Z for s in states], "1", "charge number of the nuclide"),
+        "gs_A": ([s.A for s in states], "1", "mass number of the nuclide"),
+        "gs_dmu_e_dP_nodiff": (
+            [s.dmu_e_dP_nodiff / DYN_PER_CM2 for s in states],
+            "MeV cm2 dyn-1",
+            "slope of mu_e in diffusion equilibrium, CS20 eq. 7",
+        ),
+    }
+    for name, (values, units, long_name) in new.items():
+        ds[name] = (
+            ("mass_model", "pressure"),
+            np.stack([np.asarray(v) for v in values]),
+            {"units": units, "long_name": f"ground state: {long_name}"},
+        )
+    return ds

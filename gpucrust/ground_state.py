@@ -44,22 +44,14 @@ class GroundState(NamedTuple):
 
     Z: Array
     A: Array
-    P_ei: Array
-    """MeV fm^-3, pressure of electrons and lattice."""
-    mu_e: Array
-    """MeV, with rest mass; without the lattice term."""
-    mu_n: Array
-    """MeV, of the free neutrons, without rest mass; 0 in the outer crust."""
-    mu_b: Array
-    """MeV, Gibbs energy per baryon, less m_u."""
-    n_b: Array
-    """fm^-3"""
-    rho: Array
-    """g cm^-3, m_u n_b."""
-    X_n: Array
-    """Fraction of baryons in free neutrons."""
-    dmu_e_dP_nodiff: Array
-    """Eq. 7, fm^3: exactly dmu_e/dP within a layer."""
+    P_ei: Array  # MeV fm^-3, pressure of electrons and lattice
+    mu_e: Array  # MeV, with rest mass; without the lattice term
+    mu_n: Array  # MeV, of the free neutrons, without rest mass; 0 in the outer crust
+    mu_b: Array  # MeV, Gibbs energy per baryon, less m_u
+    n_b: Array  # fm^-3
+    rho: Array  # g cm^-3, m_u n_b
+    X_n: Array  # Fraction of baryons in free neutrons
+    dmu_e_dP_nodiff: Array  # Eq. 7, fm^3: exactly dmu_e/dP within a layer
 
 
 # --- electrons on the lattice of one nuclide
@@ -253,10 +245,8 @@ class Layers(NamedTuple):
 
     Z: np.ndarray
     A: np.ndarray
-    P_start: np.ndarray
-    """MeV fm^-3"""
-    P_end: np.ndarray
-    """MeV fm^-3"""
+    P_start: np.ndarray  # MeV fm^-3
+    P_end: np.ndarray  # MeV fm^-3
 
 
 @needs_x64

@@ -1,4 +1,5 @@
-"""Figures of a dataset. Colours: Okabe & Ito's, told apart by colour-blind readers and in print."""
+"""Figures of a dataset. Colours are Okabe & Ito's, which colour-blind readers tell apart; regimes differ in hatching
+too, so that a grey print can be read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,50 +8,169 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import NullFormatter
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-INNER_CRUST = 3e29  # dyn cm^-2, where panels begin
+from gpucrust.constants import EDDINGTON_MDOT
+from gpucrust.dataset_equilibrium import MEMBER_AXES
+from gpucrust.layers import Regime
+
+BLACK, ORANGE, BLUE, VERMILION, GREY = "#000000", "#E69F00", "#0072B2", "#D55E00", "#999999"
+STYLE = {
+    Regime.DECREASING: {"facecolor": ORANGE, "hatch": "////", "alpha": 0.55},
+    Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.30},
+    Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.30},
+}
+LABEL = {
+    Regime.DECREASING: r"$\mu_e$ decreasing",
+    Regime.FLAT: "flat, $R<0.5$",
+    Regime.STEEP: "steep, $R>1.5$",
+}
+INNER_CRUST = 3e29  # dyn cm^-2, where panels of the inner crust begin
 
 
 def write_figure(figure: Figure, path: Path) -> None:
     """Save as the suffix says, 200 dots per inch."""
-    figure.savefig(path, dpi=200, metadata={"Software": "gpucrust"} if path.suffix == ".png" else None)
+    figure.savefig(path, dpi=200)
 
 
-def first_member(ds: xr.Dataset) -> xr.Dataset:
+def first_members(ds: xr.Dataset) -> xr.Dataset:
     """The first value along every axis but mass_model and pressure."""
-    return ds.isel({d: 0 for d in ("ash", "pycno_log10_scale", "sample", "g", "mdot") if d in ds.dims})
+    return ds.isel({d: 0 for d in MEMBER_AXES if d != "mass_model" and d in ds.dims})
+
+
+def layers_of(ds: xr.Dataset, member: int) -> xr.Dataset:
+    """The layers of one member, by its number in the order of the axes."""
+    return ds[["layer_regime", "layer_P_start", "layer_P_end", "layer_thickness"]].isel(
+        layer=np.flatnonzero(ds.layer_member.values == member)
+    )
+
+
+def _legend(figure: Figure, extra: list[Line2D]) -> None:
+    patches = [Patch(label=LABEL[r], edgecolor=BLACK, lw=0, **style) for r, style in STYLE.items()]
+    figure.legend(handles=[*extra, *patches], loc="outside lower center", ncols=3, frameon=False, fontsize="small")
 
 
 def plot_profiles(ds: xr.Dataset) -> Figure:
-    """mu_e(P) of the first member of each mass model, a panel a model (CS20 figure 1)."""
-    member = first_member(ds)
+    """mu_e(P) of the first member of each mass model, accreted and ground state (CS20 figure 1), a panel a model."""
     n = ds.sizes["mass_model"]
-    figure = Figure(figsize=(6.4, 0.6 + 2.4 * n), layout="constrained")
+    figure = Figure(figsize=(6.6, 1.3 + 2.5 * n), layout="constrained")
     panels = figure.subplots(n, 1, sharex=True, squeeze=False)[:, 0]
-    for panel, model in zip(panels, ds.mass_model.values, strict=True):
-        _draw_profile(panel, member.sel(mass_model=model), str(model))
+    per_model = int(np.prod([ds.sizes[d] for d in MEMBER_AXES[1:]]))
+    for i, panel in enumerate(panels):
+        _draw_profile(panel, first_members(ds).isel(mass_model=i), layers_of(ds, i * per_model))
     panels[-1].set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
+    g = float(ds.g[0])
+    top = panels[0].secondary_xaxis("top", functions=(lambda P: P / g, lambda y: y * g))
+    top.set_xlabel(f"column depth  $P/g$  (g cm$^{{-2}}$) at $g$ = {g:.3g} cm s$^{{-2}}$")
+    lines = [Line2D([], [], color=BLACK, ls="--", label="accreted crust")]
+    if "gs_mu_e" in ds:
+        lines.append(Line2D([], [], color=BLACK, ls=":", label="ground state"))
+    lines.append(Line2D([], [], color=GREY, marker=">", ms=5, label="slope without diffusion, eq. 7"))
+    _legend(figure, lines)
     return figure
 
 
-def _draw_profile(panel: Axes, member: xr.Dataset, title: str) -> None:
-    shown = member.where(member.pressure >= INNER_CRUST, drop=True)
-    if not np.any(np.isfinite(shown.mu_e)):
-        shown = member
-    panel.plot(shown.pressure, shown.mu_e, color=BLACK, lw=1.2, ls="--", label="accreted")
+def _draw_profile(panel: Axes, member: xr.Dataset, layers: xr.Dataset) -> None:
+    start = INNER_CRUST if member.pressure[-1] > 10 * INNER_CRUST else float(member.pressure[0])
+    shown = member.sel(pressure=slice(start, None))
+    P = shown.pressure.values
     panel.set_xscale("log")
+    panel.set_xlim(P[0], P[-1])
+    for layer in range(layers.sizes["layer"]):
+        row = layers.isel(layer=layer)
+        panel.axvspan(float(row.layer_P_start), float(row.layer_P_end), lw=0, **STYLE[Regime(int(row.layer_regime))])
+    curves = [(shown.mu_e.values, shown.dmu_e_dP_nodiff.values, "--")]
+    if "gs_mu_e" in shown:
+        curves.append((shown.gs_mu_e.values, shown.gs_dmu_e_dP_nodiff.values, ":"))
+    for mu_e, slope, style in curves:
+        panel.plot(P, mu_e, color=BLACK, lw=1.4, ls=style)
+        for at in np.geomspace(P[0] * 1.3, P[-1] / 1.35, 7):
+            i = int(np.argmin(np.abs(np.log(P / at))))
+            if np.isfinite(mu_e[i]):
+                dP = 0.16 * P[i]
+                panel.annotate(
+                    "",
+                    xy=(P[i] + dP, mu_e[i] + slope[i] * dP),
+                    xytext=(P[i], mu_e[i]),
+                    arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 1.2, "shrinkA": 0, "shrinkB": 0},
+                )
     panel.set_ylabel(r"$\mu_e$  (MeV)")
-    panel.set_title(title, loc="left", fontsize="medium")
+    panel.text(0.02, 0.93, str(member.mass_model.values), transform=panel.transAxes, va="top", weight="bold")
 
 
-KINDS: dict[str, Callable[[xr.Dataset], Figure]] = {"profile": plot_profiles}
+def plot_map(ds: xr.Dataset) -> Figure:
+    """Largest J_n/J_acc in layers out of equilibrium over (mdot, g), of the first member otherwise, a panel a model."""
+    if ds.sizes["g"] < 2 or ds.sizes["mdot"] < 2:
+        raise ValueError("a map needs a sweep with at least two values of g and two of mdot")
+    n = ds.sizes["mass_model"]
+    columns = min(n, 2)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(0.8 + 3.6 * columns, 0.8 + 3.0 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    ratio = ds.max_J_ratio.isel({d: 0 for d in ("ash", "pycno_log10_scale", "sample") if d in ds.max_J_ratio.dims})
+    levels = np.log10(ratio.where(ratio > 0))
+    low, high = float(levels.min()), float(levels.max())
+    mesh = None
+    for i, panel in enumerate(panels.ravel()):
+        if i >= n:
+            panel.set_visible(False)
+            continue
+        field = levels.isel(mass_model=i).transpose("g", "mdot")
+        mesh = panel.pcolormesh(
+            ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, vmin=low, vmax=high, cmap="cividis", shading="nearest"
+        )
+        if np.nanmin(field) < 0 < np.nanmax(field):
+            lines = panel.contour(ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, levels=[0.0], colors=[BLACK])
+            panel.clabel(lines, fmt={0.0: "$J_n=J_{acc}$"}, fontsize="small")
+        panel.set_xscale("log")
+        panel.set_title(str(ds.mass_model.values[i]), fontsize="medium")
+    for panel in panels[-1]:
+        panel.set_xlabel(r"accretion rate  $\dot m/\dot m_{\rm Edd}$")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("gravity  $g$  ($10^{14}$ cm s$^{-2}$)")
+    assert mesh is not None
+    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of largest $|J_n|/J_{\rm acc}$ in layers")
+    return figure
+
+
+def plot_layers(ds: xr.Dataset) -> Figure:
+    """Extent of the layers of all members (a row a member) and their total thickness."""
+    n = ds.sizes["member"]
+    figure = Figure(figsize=(7.2, 1.8 + min(0.28 * n, 9.0)), layout="constrained")
+    extent, thickness = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
+    member, regime = ds.layer_member.values, ds.layer_regime.values
+    for kind, style in STYLE.items():
+        own = regime == kind
+        start, end = ds.layer_P_start.values[own], ds.layer_P_end.values[own]
+        extent.barh(member[own], end - start, left=start, height=0.8, edgecolor=BLACK, linewidth=0, **style)
+    shape = [ds.sizes[d] for d in MEMBER_AXES]
+    total = np.bincount(member, weights=ds.layer_thickness.values, minlength=n)
+    thickness.barh(np.arange(n), total, color=GREY, height=0.8)
+    thickness.set_xlabel("thickness  (m)")
+    extent.set_xscale("log")
+    extent.set_xlim(INNER_CRUST, float(ds.pressure[-1]))
+    extent.xaxis.set_minor_formatter(NullFormatter())
+    extent.set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
+    varied = [d for d in MEMBER_AXES if ds.sizes[d] > 1] or ["mass_model"]
+    if n <= 40:
+        places = [dict(zip(MEMBER_AXES, np.unravel_index(m, shape), strict=True)) for m in range(n)]
+        extent.set_yticks(range(n), [", ".join(_short(ds, d, place[d]) for d in varied) for place in places])
+    else:
+        extent.set_ylabel("member: " + ", ".join(varied))
+    extent.invert_yaxis()
+    _legend(figure, [])
+    return figure
+
+
+def _short(ds: xr.Dataset, axis: str, i: int) -> str:
+    value = ds[axis].values[i]
+    return str(value) if ds[axis].dtype.kind in "UO" else f"{axis} {value:.3g}"
+
+
+KINDS: dict[str, Callable[[xr.Dataset], Figure]] = {
+    "profile": plot_profiles,
+    "map": plot_map,
+    "layers": plot_layers,
+}
