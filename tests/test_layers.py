@@ -1,0 +1,158 @@
+"""Layers are a property of the crust: not of the chunk, nor of the recorded pressures."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import gpucrust
+from gpucrust.constants import DYN_PER_CM2
+from gpucrust.layers import (
+    Layers,
+    Piece,
+    Regime,
+    depth_times_g,
+    equilibrium_ratio_profile,
+    find_layers,
+    pieces_of,
+    regime_of,
+    thickness_times_g,
+)
+from gpucrust.stepper import SEGMENT
+
+MODELS = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
+P = np.geomspace(1e30, 1e31, 400)
+NODIFF = 1.0 / P  # then R = dmu_e/dlnP
+
+
+def sawtooth(chunk, R=0.2, begin=2e30, end=4e30):
+    """A made-up crust, NoDiff slope 1/P: frozen, sliding with slope R in teeth of ln P = `chunk`, frozen."""
+    frozen_R, x0, x1 = 1.2, np.log(begin), np.log(end)
+    teeth = np.arange(x0, x1, chunk)
+    at_teeth = 30 + R * (teeth - x0)
+    after = at_teeth + (R - frozen_R) * chunk
+    x = np.log(P)
+    last = np.clip(np.searchsorted(teeth, x, side="right") - 1, 0, None)
+    mu_e = np.where(x < x0, 30 + frozen_R * (x - x0), after[last] + frozen_R * (x - teeth[last]))
+    sliding = x >= x0
+    profile = {
+        "segment": np.where(sliding, 0, -1),
+        "P_threshold": np.where(sliding, np.exp(teeth)[last], 0.0) / DYN_PER_CM2,
+        "mu_e_threshold": np.where(sliding, at_teeth[last], 0.0),
+    }
+    row = [np.exp(x0) / DYN_PER_CM2, 30.0, np.exp(teeth[-1]) / DYN_PER_CM2, at_teeth[-1], after[-1], 1.0, 0.0, 4.0, 0.0]
+    segments = np.full((4, len(SEGMENT)), np.nan)
+    segments[0] = row
+    return mu_e, profile, segments, np.exp(teeth[-1])
+
+
+@pytest.mark.parametrize("chunk", [0.004, 0.02, 0.05])
+@pytest.mark.parametrize(
+    ("R", "regime"), [(-0.3, Regime.DECREASING), (0.2, Regime.FLAT), (0.9, None), (1.8, Regime.STEEP)]
+)
+def test_slope_of_a_sawtooth_is_that_of_its_envelope(chunk, R, regime):
+    mu_e, profile, segments, end = sawtooth(chunk, R)
+    pieces = pieces_of(P, mu_e, profile, segments)
+    layers = find_layers(pieces, P, NODIFF)
+    broken = layers.regime != Regime.EQUILIBRIUM
+    if regime is None:
+        assert not np.any(broken)
+    else:
+        np.testing.assert_array_equal(layers.regime[broken], [regime])
+        np.testing.assert_allclose([layers.P_start[broken][0], layers.P_end[broken][0]], [2e30, end], rtol=1e-9)
+    ratio = equilibrium_ratio_profile(pieces, P, NODIFF, 1.2 * NODIFF)
+    inside = (P > 2e30) & (P < end)
+    np.testing.assert_allclose(ratio[inside], R, rtol=2e-3)
+    np.testing.assert_allclose(ratio[~inside], 1.2, rtol=1e-12)
+
+
+def test_a_boundary_within_a_piece_is_where_R_crosses_the_bound():
+    """mu_e with dmu_e/dlnP = R falling linearly through 0.5 and 0: boundaries lie between recorded pressures."""
+    x = np.log(P)
+    R = 1 - 1.5 * (x - x[0]) / (x[-1] - x[0])
+    mu_e = 30 + np.concatenate([[0], np.cumsum((R[1:] + R[:-1]) / 2 * np.diff(x))])
+    for every in (1, 3, 7):
+        layers = find_layers([Piece(P[::every], mu_e[::every], True)], P[::every], NODIFF[::every])
+        np.testing.assert_array_equal(layers.regime, [Regime.EQUILIBRIUM, Regime.FLAT, Regime.DECREASING])
+        exact = np.exp(x[0] + (x[-1] - x[0]) * np.array([1 / 3, 2 / 3]))
+        np.testing.assert_allclose(layers.P_start[1:], exact, rtol=2e-3)
+
+
+def test_small_excursions_over_a_bound_do_not_count():
+    x = np.log(P)
+    R = 0.01 * np.sin(40 * (x - x[0])) - 0.005
+    mu_e = 30 + np.concatenate([[0], np.cumsum((R[1:] + R[:-1]) / 2 * np.diff(x))])
+    assert len(find_layers([Piece(P, mu_e, True)], P, NODIFF).regime) <= 2
+
+
+def test_regimes_by_definition():
+    R = np.array([-1, -1e-9, 0, 0.49, 0.5, 1.0, 1.5, 1.51, np.nan])
+    names = [
+        "DECREASING",
+        "DECREASING",
+        "FLAT",
+        "FLAT",
+        "EQUILIBRIUM",
+        "EQUILIBRIUM",
+        "EQUILIBRIUM",
+        "STEEP",
+        "EQUILIBRIUM",
+    ]
+    np.testing.assert_array_equal(regime_of(R), [Regime[name] for name in names])
+
+
+def test_thickness_is_additive_and_exact_for_a_power_law():
+    rho = 1e12 * (P / 1e30) ** 0.8
+    exact = (P**0.2 - P[0] ** 0.2) / 0.2 / (1e12 * 1e30**-0.8)
+    np.testing.assert_allclose(depth_times_g(P, rho), exact, rtol=1e-5)
+    layers = Layers(np.array([1, 2]), np.array([2e30, 3e30]), np.array([3e30, 5e30]))
+    whole = Layers(np.array([1]), np.array([2e30]), np.array([5e30]))
+    parts = thickness_times_g(layers, P, rho)
+    np.testing.assert_allclose(parts.sum(), thickness_times_g(whole, P, rho)[0], rtol=1e-12)
+
+
+@functools.cache
+def computed(chunk, dlnP):
+    return gpucrust.run(
+        {
+            "axes": {"mass_model": MODELS},
+            "physics": {"policy": "mixed"},
+            "stepper": {"chunk": chunk, "dlnP": dlnP},
+            "output": {"profiles": False, "ground_state": False},
+        }
+    )
+
+
+def layers_of(ds, member):
+    own = ds.layer_member.values == member
+    return [ds[name].values[own] for name in ("layer_regime", "layer_P_start", "layer_P_end", "layer_thickness")]
+
+
+@pytest.mark.parametrize(("chunk", "dlnP"), [(0.004, 0.01), (0.001, 0.01), (0.002, 0.02), (0.002, 0.005)])
+def test_layers_are_the_same_for_other_chunks_and_pressures(chunk, dlnP):
+    """Number and kind of all layers, and their boundaries to 1 per cent in P (2 per cent at the coarsest chunk)."""
+    reference, other = computed(0.002, 0.01), computed(chunk, dlnP)
+    for member, model in enumerate(MODELS):
+        regime, start, end, _ = layers_of(reference, member)
+        regime2, start2, end2, _ = layers_of(other, member)
+        np.testing.assert_array_equal(regime2, regime, err_msg=model)
+        np.testing.assert_allclose(start2, start, rtol=0.02 if chunk > 0.002 else 0.01, err_msg=model)
+        np.testing.assert_allclose(end2, end, rtol=0.02 if chunk > 0.002 else 0.01, err_msg=model)
+
+
+def test_every_model_has_a_decreasing_layer_where_the_independent_code_has():
+    """The scalar reference run behind the specification found mu_e falling in these ranges (dyn cm^-2)."""
+    ds = computed(0.002, 0.01)
+    found = {
+        "FRDM95+DZ31": [(3.54e30, 4.07e30), (9.4e30, 9.8e30)],
+        "HFB21+DZ31": [(9.43e30, 9.72e30)],
+        "DZ31": [(9.43e30, 9.92e30)],
+    }
+    for member, model in enumerate(MODELS):
+        regime, start, end, _ = layers_of(ds, member)
+        falling = regime == Regime.DECREASING
+        assert falling.sum() == len(found[model])
+        for (low, high), a, b in zip(found[model], start[falling], end[falling], strict=True):
+            middle = np.sqrt(low * high)
+            assert a < middle < b
+            np.testing.assert_allclose(b, high, rtol=0.02)
