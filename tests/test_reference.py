@@ -1,0 +1,142 @@
+"""The engine against a plain scalar code of the same rules, reaction by reaction; and that code against the physics."""
+
+import numpy as np
+import pytest
+import reference
+
+from gpucrust import eos
+from gpucrust.constants import RHO_PER_N_B
+from gpucrust.ensemble import Members, Physics, Stepper, evolve
+from gpucrust.masses import load_model
+
+MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "DZ31")
+ASHES = {
+    "Fe56": {(26, 30): 1.0},
+    "Pd106": {(46, 60): 1.0},
+    "four": {(14, 14): 0.1, (26, 30): 0.4, (34, 40): 0.2, (46, 58): 0.3},
+}
+G_MDOT = 2e14 * 3e4
+PRESSURES = np.geomspace(1e27, 3e31, 200)
+TRACE = 50_000
+
+
+def sequence(reactions):
+    """Parent, second parent, channel, k; the parents of a fusion in order."""
+    first, second, channel, k = reactions[:, :4].T.astype(int)
+    fusion = channel == reference.FUSION
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    return np.stack([np.where(fusion, low, first), np.where(fusion, high, second), channel, k], axis=1)
+
+
+def assert_same_reactions(engine, scalar, name):
+    """Reaction by reaction: the same choice; the same amount, pressure and heat to rounding."""
+    n = min(len(engine), len(scalar))
+    differ = np.any(sequence(engine)[:n] != sequence(scalar)[:n], axis=1)
+    # remainders of 1e-12 know their size to 1e-16; an affinity, what is left of tens of MeV, is known to 1e-9 MeV
+    for column, absolute in ((4, 1e-15), (5, 0.0), (6, 1e-15 + 1e-9 * scalar[:n, 4])):
+        difference = np.abs(engine[:n, column] - scalar[:n, column])
+        differ |= difference > absolute + 1e-9 * np.abs(scalar[:n, column])
+    at = np.argmax(differ) if np.any(differ) else n
+    near = slice(max(at - 2, 0), at + 3)
+    assert len(engine) == len(scalar) == at, (
+        f"{name}: {len(engine)} and {len(scalar)} reactions; first difference at {at} (columns: parent, second,"
+        f" channel, k, amount, P, heat)\nengine {engine[near]}\nscalar {scalar[near]}"
+    )
+
+
+@pytest.mark.parametrize(("policy", "chunk"), [("mixed", 0.01), ("unmixed", 0.01), ("mixed", 0.002)])
+def test_engine_follows_the_scalar_code(policy, chunk):
+    models = [load_model(name, policy=policy) for name in MODELS]
+    model, ash = (x.ravel() for x in np.meshgrid(np.arange(3), np.arange(3), indexing="ij"))
+    members = Members(model, ash, np.zeros(9), np.zeros(9, int), np.full(9, G_MDOT))
+    engine = evolve(members, models, list(ASHES.values()), PRESSURES, Physics(), Stepper(chunk=chunk, trace=TRACE))
+    p = engine.profiles
+    mu_e = np.asarray(eos.electron_chemical_potential(p["n_b"] * p["Y_e"]))
+    mu_n = np.asarray(eos.neutron_chemical_potential(p["n_b"] * p["Y_n"], eos.Matter()))
+    switched, unaided = 0, 0
+    for m in range(9):
+        name = f"{MODELS[model[m]]}, {list(ASHES)[ash[m]]}, {policy}, chunk {chunk}"
+        table, fractions = models[model[m]], list(ASHES.values())[ash[m]]
+        rules = {"pressures": PRESSURES, "g_mdot": G_MDOT, "chunk": chunk, "policy": policy}
+        trace = engine.trace[m, : engine.n_reactions[m]]
+        alone = reference.evolve(table.mixed, table.sources, fractions, **rules)
+        unaided += np.array_equal(sequence(alone.reactions), sequence(trace))
+        scalar = reference.evolve(table.mixed, table.sources, fractions, **rules, follow=trace[:, 4])
+        assert_same_reactions(trace, scalar.reactions, name)
+        free = scalar.Y_n > 1e-14  # below, Y_n is what rounding leaves of none
+        np.testing.assert_allclose(mu_e[m], scalar.mu_e, rtol=1e-9, err_msg=name)
+        np.testing.assert_allclose(mu_n[m, free], scalar.mu_n[free], rtol=1e-9, err_msg=name)
+        np.testing.assert_allclose(mu_n[m, ~free], scalar.mu_n[~free], rtol=0, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(p["Y_n"][m], scalar.Y_n, rtol=1e-9, atol=1e-14, err_msg=name)
+        np.testing.assert_allclose(p["heat"][m], scalar.heat, rtol=1e-9, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(engine.mismatch[m], scalar.mismatch, rtol=1e-9, atol=1e-9, err_msg=name)
+        switched += scalar.switched
+    assert unaided >= 7, "left to itself the scalar code takes the same path, but for crusts that multiply rounding"
+    assert policy == "mixed" or switched > 0
+
+
+# lg P, rho, mu_e, mu_n, X_n, heat: section 5 of the specification
+TABLES = {
+    "FRDM95+DZ31": [
+        (28.0, 1.117e10, 8.704, 0, 0, 0.071),
+        (29.6, 2.120e11, 21.815, 0, 0, 0.155),
+        (30.0, 4.699e11, 27.460, 0, 0, 0.257),
+        (30.2, 7.433e11, 30.806, 0.138, 0.0169, 0.439),
+        (30.4, 1.573e12, 34.065, 0.853, 0.3277, 0.934),
+        (30.6, 2.931e12, 36.735, 1.510, 0.5400, 1.456),
+        (30.8, 5.077e12, 38.709, 2.193, 0.6561, 1.756),
+        (31.0, 7.839e12, 40.941, 2.828, 0.7120, 1.832),
+    ],
+    "HFB21+DZ31": [
+        (28.0, 1.117e10, 8.704, 0, 0, 0.071),
+        (29.6, 2.356e11, 21.815, 0, 0, 0.158),
+        (30.0, 5.149e11, 27.458, 0.104, 0.0129, 0.211),
+        (30.2, 9.826e11, 30.673, 0.494, 0.1786, 0.339),
+        (30.4, 1.785e12, 33.740, 1.005, 0.3980, 0.723),
+        (30.6, 3.378e12, 35.672, 1.714, 0.6024, 1.127),
+        (30.8, 5.077e12, 38.709, 2.193, 0.6561, 1.226),
+        (31.0, 7.801e12, 40.950, 2.827, 0.7151, 1.306),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_scalar_code_gives_the_tables_of_the_specification(name):
+    lg_P, rho, mu_e, mu_n, _X_n, heat = np.array(TABLES[name]).T
+    model = load_model(name)
+    pressures = np.concatenate([[1e26], 10**lg_P])
+    run = reference.evolve(model.mixed, model.sources, ASHES["Fe56"], pressures=pressures, g_mdot=G_MDOT, chunk=0.002)
+    np.testing.assert_allclose(run.n_b[1:] * RHO_PER_N_B, rho, rtol=3e-3)
+    np.testing.assert_allclose(run.mu_e[1:], mu_e, rtol=3e-3)
+    np.testing.assert_allclose(run.mu_n[1:], mu_n, rtol=3e-3, atol=2e-3)  # first neutrons
+    np.testing.assert_allclose(run.heat[1:], heat, rtol=0, atol=0.05)
+
+
+def test_pycnonuclear_check_values():
+    for Z, expected in ((6, 16.4), (8, 26.4)):
+        np.testing.assert_allclose(reference.ln_s_factor(Z, 2 * Z, Z, 2 * Z, 0.1) / np.log(10), expected, atol=0.05)
+    for pair, rho, X_N, expected in (
+        (((6, 12), (6, 12)), 1e10, 1.0, 15.63),
+        (((10, 34), (10, 34)), 1.688e12, 0.61, 29.26),
+        (((12, 40), (12, 40)), 1.7e12, 0.6, 18.06),
+        (((7, 25), (12, 40)), 1.7e12, 0.6, 32.97),
+    ):
+        (Z1, A1), (Z2, A2) = pair
+        same, n_b = pair[0] == pair[1], rho / RHO_PER_N_B
+        A, Z, x = (A1 + A2) / 2, (Z1 + Z2) / 2, 1.0 if same else 0.5
+        rate = reference.ln_fusion_rate(Z1, A1, x, Z2, A2, x, same, n_b, X_N, A, Z, n_b * X_N * Z / A)
+        np.testing.assert_allclose(rate / np.log(10), expected, atol=0.01)
+
+
+def test_equation_of_state_check_values():
+    c = (1.2974, 15.0298, -15.2343, 7.4663)
+    for n_b, Y_e, Y_n, mu_e, mu_n, P in (
+        (1e-4, 0.30, 0.0, 18.975421, 0.0, 2.277674e29),
+        (3e-4, 0.25, 0.30, 25.749340, 0.455623, 7.947149e29),
+        (2e-3, 0.10, 0.70, 35.703815, 1.832945, 4.240481e30),
+    ):
+        np.testing.assert_allclose(reference.electrons(n_b * Y_e)[0], mu_e, rtol=1e-7)
+        np.testing.assert_allclose(reference.neutrons(n_b * Y_n, c)[0], mu_n, rtol=0, atol=1e-6)
+        P_here = reference.pressure(n_b, Y_e, Y_n, c)
+        np.testing.assert_allclose(P_here * reference.DYN_PER_CM2, P, rtol=1e-6)
+        np.testing.assert_allclose(reference.solve_density(P_here, Y_e, Y_n, c, 1.7 * n_b), n_b, rtol=1e-14)
