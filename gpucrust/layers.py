@@ -92,7 +92,7 @@ def slides_of(profile: dict[str, np.ndarray], segments: np.ndarray) -> list[_Sli
     slides: list[_Slide] = []
     for i, row in enumerate(segments[~np.isnan(segments[:, 0])]):
         end = dict(zip(SEGMENT, row, strict=True))
-        own = profile["segment"] == i
+        own = (profile["segment"] == i) & (profile["P_threshold"] < end["P_end"])
         now = _Slide(
             label=(end["nuclide"], end["second_nuclide"], end["channel"]),
             P=[x * DYN_PER_CM2 for x in (end["P_start"], *profile["P_threshold"][own], end["P_end"])],
@@ -101,7 +101,9 @@ def slides_of(profile: dict[str, np.ndarray], segments: np.ndarray) -> list[_Sli
         )
         if len(slides) > 1 and slides[-2].label == now.label:
             before, intruder = slides[-2:]
-            if now.mu_e[0] - intruder.mu_after <= TOOTH * (before.tooth + intruder.tooth):
+            teeth = before.tooth + intruder.tooth
+            brief = abs(intruder.mu_e[-1] - intruder.mu_e[0]) <= teeth
+            if brief and now.mu_e[0] - intruder.mu_after <= TOOTH * teeth:
                 slides.pop()
                 before.P += now.P
                 before.mu_e += now.mu_e
@@ -114,35 +116,22 @@ def slides_of(profile: dict[str, np.ndarray], segments: np.ndarray) -> list[_Sli
 def pieces_of(
     pressures: np.ndarray, mu_e: np.ndarray, profile: dict[str, np.ndarray], segments: np.ndarray
 ) -> list[Piece]:
-    """The pieces of one crust.
+    """The pieces of one crust; between two sliding ones a tooth may be left out.
 
     pressures, dyn cm^-2, and mu_e, MeV: (n,) recorded; profile: the columns `segment`, `P_threshold` (MeV fm^-3) and
     `mu_e_threshold` of the record, (n,); segments: (m, len(SEGMENT)), NaN beyond the last.
     """
     pieces = []
-    frozen_P, frozen_mu = pressures[0], mu_e[0]
-    sliding = _Slide((), [], [], mu_e[0])
+    since, mu_since, tooth = pressures[0], mu_e[0], 0.0
     for slide in slides_of(profile, segments):
-        taken_over = bool(sliding.P) and slide.mu_e[0] - sliding.mu_after <= TOOTH * sliding.tooth
-        if taken_over:
-            sliding.P += slide.P
-            sliding.mu_e += slide.mu_e
-            sliding.mu_after = slide.mu_after
-        else:
-            between = (pressures > frozen_P) & (pressures < slide.P[0])
-            pieces.append(_piece(sliding.P, sliding.mu_e, sliding=True))
-            pieces.append(
-                _piece(
-                    [frozen_P, *pressures[between], slide.P[0]],
-                    [frozen_mu, *mu_e[between], slide.mu_e[0]],
-                    sliding=False,
-                )
-            )
-            sliding = slide
-        frozen_P, frozen_mu = sliding.P[-1], sliding.mu_after
-    after = pressures > frozen_P
-    pieces.append(_piece(sliding.P, sliding.mu_e, sliding=True))
-    pieces.append(_piece([frozen_P, *pressures[after]], [frozen_mu, *mu_e[after]], sliding=False))
+        if slide.mu_e[0] - mu_since > TOOTH * tooth or not pieces:
+            between = (pressures > since) & (pressures < slide.P[0])
+            frozen_P = [since, *pressures[between], slide.P[0]]
+            pieces.append(_piece(frozen_P, [mu_since, *mu_e[between], slide.mu_e[0]], sliding=False))
+        pieces.append(_piece(slide.P, slide.mu_e, sliding=True))
+        since, mu_since, tooth = slide.P[-1], slide.mu_after, slide.tooth
+    after = pressures > since
+    pieces.append(_piece([since, *pressures[after]], [mu_since, *mu_e[after]], sliding=False))
     return [piece for piece in pieces if len(piece.P) > 1]
 
 
@@ -176,9 +165,10 @@ def equilibrium_ratio_profile(
     frozen, nodiff: slopes at frozen composition and in diffusion equilibrium, MeV/(dyn cm^-2), (n,).
     """
     R = frozen / nodiff
-    for piece in pieces:
+    begins = [piece.P[0] for piece in pieces[1:]] + [np.inf]
+    for piece, next_begins in zip(pieces, begins, strict=True):
         if piece.sliding:
-            inside = (pressures >= piece.P[0]) & (pressures <= piece.P[-1])
+            inside = (pressures >= piece.P[0]) & (pressures < next_begins)
             middle, ratio = ratios_along(piece, pressures, nodiff)
             R[inside] = np.interp(np.log(pressures[inside]), np.log(middle), ratio)
     return R
