@@ -84,7 +84,7 @@ def fusions_of(nuclide: Array, Y: Array, ln_rate_scale: Array, network: Network)
         ln_Y1=ln_Y[first],
         ln_Y2=ln_Y[second],
         ln_Y_nuclei=jnp.log(jnp.sum(Y)),
-        ln_offset=np.where(first == second, np.log(0.5), 0.0) - ln_rate_scale,
+        ln_offset=jnp.asarray(np.where(first == second, np.log(0.5), 0.0)) - ln_rate_scale,
     )
 
 

@@ -177,14 +177,14 @@ def _add_layers(ds: xr.Dataset, plan: "Plan", found: Analysis) -> xr.Dataset:
     a, cut = plan.sweep.axes, plan.sweep.output.layer_cut
     g_of = np.broadcast_to(np.asarray(a.g)[:, None], plan.evolution_of.shape).ravel()
     count, rows = np.zeros(plan.n_members, np.int32), []
-    for member, i in enumerate(plan.evolution_of.ravel()):
-        thickness = _thicknesses(found, i, g_of[member], cut)
+    for m, i in enumerate(plan.evolution_of.ravel()):
+        thickness = _thicknesses(found, i, g_of[m], cut)
         kept = np.flatnonzero(thickness)
-        count[member] = kept.size
+        count[m] = kept.size
         layers = found.layers[i]
         rows.append(
             [
-                np.full(kept.size, member),
+                np.full(kept.size, m),
                 *(x[kept] for x in (layers.regime, layers.P_start, layers.P_end)),
                 thickness[kept],
             ]

@@ -165,10 +165,11 @@ def advance(lanes: Lanes, network: Network, settings: Settings, steps: int) -> L
         state, (output, slots) = jax.lax.scan(one_step, now.state, length=STEPS_PER_SCATTER)
         composition, trace = now.composition, now.trace
         if composition is not None:
-            composition = tuple(
+            codes, abundances = (
                 table.at[lane, output.line].set(values, mode="drop")
                 for table, values in zip(composition, slots, strict=True)
             )
+            composition = codes, abundances
         if trace is not None:
             trace = trace.at[lane, output.trace_line].set(output.trace_row, mode="drop")
         profile = now.profile.at[lane, output.line].set(output.row, mode="drop")

@@ -32,7 +32,7 @@ NEUTRON_MATTER: dict[str, tuple[float, ...]] = {
 class Matter(NamedTuple):
     """What the equation of state depends on besides composition and density; a pytree of arrays."""
 
-    neutron: ArrayLike = NEUTRON_MATTER["mackie-baym"]
+    neutron: ArrayLike | tuple[float, ...] = NEUTRON_MATTER["mackie-baym"]
     """(m,) coefficients of W(k), as in NEUTRON_MATTER; any polynomial may stand here."""
     lattice: ArrayLike = 0.0
     """Strength of the lattice term: 0 without (as in CS20), 1 with."""
@@ -110,7 +110,7 @@ def electron_pressure(n_e: ArrayLike) -> Array:
 @needs_x64
 def electron_energy_density(n_e: ArrayLike) -> Array:
     """eps_e = n_e mu_e - P_e, MeV fm^-3, with rest mass."""
-    return n_e * electron_chemical_potential(n_e) - electron_pressure(n_e)
+    return jnp.asarray(n_e) * electron_chemical_potential(n_e) - electron_pressure(n_e)
 
 
 @needs_x64
@@ -155,13 +155,13 @@ def neutron_chemical_potential(n_n: ArrayLike, matter: Matter) -> Array:
 def neutron_pressure(n_n: ArrayLike, matter: Matter) -> Array:
     """P_n = n_n (k/3) W', MeV fm^-3."""
     c = _coefficients(matter)
-    return n_n * _powers_sum(neutron_wave_number(n_n), [cj * (j / 3) for j, cj in enumerate(c, 1)])
+    return jnp.asarray(n_n) * _powers_sum(neutron_wave_number(n_n), [cj * (j / 3) for j, cj in enumerate(c, 1)])
 
 
 @needs_x64
 def neutron_energy_density(n_n: ArrayLike, matter: Matter) -> Array:
     """eps_n = n_n W, MeV fm^-3, without rest mass."""
-    return n_n * neutron_energy(n_n, matter)
+    return jnp.asarray(n_n) * neutron_energy(n_n, matter)
 
 
 @needs_x64
@@ -174,8 +174,9 @@ def neutron_stiffness(n_n: ArrayLike, matter: Matter) -> Array:
 @needs_x64
 def lattice_energy_density(n_b: ArrayLike, mixture: Mixture, matter: Matter) -> Array:
     """eps_L = -1.444231 e^2 n_e^(1/3) sum_i n_i Z_i^(5/3), MeV fm^-3 (times matter.lattice)."""
-    n_e = n_b * jnp.asarray(mixture.Y_e)
-    return -MADELUNG * COULOMB * matter.lattice * cube_root(n_e) * n_b * mixture.Y_z53
+    n_b, strength = jnp.asarray(n_b), jnp.asarray(matter.lattice)
+    n_e = n_b * mixture.Y_e
+    return -MADELUNG * COULOMB * strength * cube_root(n_e) * n_b * mixture.Y_z53
 
 
 @needs_x64
@@ -191,7 +192,8 @@ def pressure(n_b: ArrayLike, mixture: Mixture, matter: Matter) -> Array:
 @needs_x64
 def pressure_slope(n_b: ArrayLike, mixture: Mixture, matter: Matter) -> Array:
     """dP/dln n_b at frozen composition = n_e^2 mu_e' + n_n^2 mu_n' + (4/9) eps_L, MeV fm^-3."""
-    n_e, n_n = n_b * jnp.asarray(mixture.Y_e), n_b * jnp.asarray(mixture.Y_n)
+    n_b = jnp.asarray(n_b)
+    n_e, n_n = n_b * mixture.Y_e, n_b * mixture.Y_n
     return (
         n_e * electron_stiffness(n_e)
         + n_n * neutron_stiffness(n_n, matter)

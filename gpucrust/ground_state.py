@@ -1,7 +1,7 @@
 """Ground state of the crust: at each pressure the nuclide of least Gibbs energy per baryon (figure 1's dotted lines).
 
 Energies are counted per baryon from m_u. A nuclide with E = M - A m_u has at electron-nuclei pressure P_ei
-    mu_b = (E + Z mu_e*)/A,    mu_e* = mu_e + 4 P_L/n_e,    dP_ei = n_e dmu_e*,
+    mu_b = (E + Z mu_e*)/A,    mu_e* = mu_e + 4 P_L/n_e,    dP_ei = n_e dmu_e*  (P_L = eps_L/3),
 mu_e* being mu_e itself without the lattice. In the inner crust free neutrons are in equilibrium with nuclei,
 mu_n = mu_b, and P = P_ei + P_n(mu_b). Two things follow.
 
@@ -26,17 +26,15 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from gpucrust import eos
-from gpucrust.constants import COULOMB, ELECTRON_MASS, HBAR_C, NEUTRON_EXCESS, RHO_PER_N_B
+from gpucrust.constants import ELECTRON_MASS, FINE_STRUCTURE, HBAR_C, NEUTRON_EXCESS, RHO_PER_N_B
 from gpucrust.diffusion import nodiff_slope
 from gpucrust.eos import Matter, Mixture
 from gpucrust.precision import needs_x64
 
-CHUNK = 64
-"""Pressures at which the chart is searched at a time: 5 MB for a chart of (61,161)."""
+CHUNK = 64  # pressures at which the chart is searched at a time: 5 MB for a chart of (61,161)
 BETTER = 1e-12
-"""MeV per baryon by which a nuclide must be better to replace another: rounding must not let two take turns."""
-K_MAX = 3.0
-"""fm^-1: largest neutron wave number looked at, n_n = 1.8 fm^-3."""
+"""MeV per baryon by which a nuclide must be better to replace another: rounding must not make two take turns."""
+K_MAX = 3.0  # fm^-1: largest neutron wave number looked at, n_n = 1.8 fm^-3
 
 
 class GroundState(NamedTuple):
@@ -44,14 +42,14 @@ class GroundState(NamedTuple):
 
     Z: Array
     A: Array
-    P_ei: Array  # MeV fm^-3, pressure of electrons and lattice
+    P_ei: Array  # MeV fm^-3, of electrons and lattice
     mu_e: Array  # MeV, with rest mass; without the lattice term
     mu_n: Array  # MeV, of the free neutrons, without rest mass; 0 in the outer crust
     mu_b: Array  # MeV, Gibbs energy per baryon, less m_u
     n_b: Array  # fm^-3
     rho: Array  # g cm^-3, m_u n_b
-    X_n: Array  # Fraction of baryons in free neutrons
-    dmu_e_dP_nodiff: Array  # Eq. 7, fm^3: exactly dmu_e/dP within a layer
+    X_n: Array  # fraction of baryons in free neutrons
+    dmu_e_dP_nodiff: Array  # eq. 7, fm^3: exactly dmu_e/dP within a layer
 
 
 # --- electrons on the lattice of one nuclide
@@ -84,10 +82,7 @@ def electron_star(n_e: ArrayLike, Z: ArrayLike, matter: Matter) -> Array:
 
 @needs_x64
 def electrons_of_star(mu_e_star: ArrayLike, Z: ArrayLike, matter: Matter) -> Array:
-    """n_e of given mu_e*, fm^-3: the inverse of `electron_star`, by the quadratic it is in hbar c k_F.
-
-    mu_e* below m_e is taken for m_e: matter without pressure.
-    """
+    """n_e of given mu_e*, fm^-3: inverts `electron_star`, a quadratic in hbar c k_F; mu_e* < m_e is taken for m_e."""
     mu, share = jnp.maximum(jnp.asarray(mu_e_star), ELECTRON_MASS), _lattice_share(Z, matter)
     root = jnp.sqrt((mu - ELECTRON_MASS) * (mu + ELECTRON_MASS) + (share * ELECTRON_MASS) ** 2)
     return ((share * mu + root) / ((1 - share**2) * HBAR_C)) ** 3 / (3 * jnp.pi**2)
@@ -95,9 +90,7 @@ def electrons_of_star(mu_e_star: ArrayLike, Z: ArrayLike, matter: Matter) -> Arr
 
 def _lattice_share(Z: ArrayLike, matter: Matter) -> Array:
     """-(4/3) eps_L/(n_e hbar c k_F), a pure number: 0.0045 Z^(2/3)."""
-    return (
-        (4 / 3) * eos.MADELUNG * COULOMB * matter.lattice * _on_lattice(Z).Y_z53 / (HBAR_C * (3 * jnp.pi**2) ** (1 / 3))
-    )
+    return (4 / 3) * eos.MADELUNG * FINE_STRUCTURE * matter.lattice * _on_lattice(Z).Y_z53 / (3 * jnp.pi**2) ** (1 / 3)
 
 
 # --- one nuclide
@@ -137,7 +130,8 @@ def matter_of_nuclide(P: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike, ma
     frozen = lax.stop_gradient((P, E, matter))
     k = bracketed_newton(lambda k: excess(k, *frozen), jnp.zeros_like(P), jnp.full_like(P, K_MAX))
     difference, slope = excess(k, P, E, matter)
-    n_e_wet, n_n_wet = densities(k - difference / lax.stop_gradient(slope), E, matter)
+    k = jnp.where(wet, k - difference / lax.stop_gradient(slope), 1.0)
+    n_e_wet, n_n_wet = densities(k, E, matter)
 
     n_e, n_n = jnp.where(wet, n_e_wet, n_e_dry), jnp.where(wet, n_n_wet, 0.0)
     n_b = A * n_e / Z + n_n
@@ -184,24 +178,18 @@ def best_nuclide(P_ei: ArrayLike, masses: ArrayLike, matter: Matter) -> tuple[Ar
     masses: E (nZ, nN) indexed [Z, N], MeV; NaN where there is none. Row 0 is not looked at.
     """
     masses = jnp.asarray(masses)
-    Z, A = _chart(masses)
+    Z, A, exists = _chart(masses)
     mu_e_star = electron_star(electrons_at_pressure(P_ei, Z[:, 0], matter), Z[:, 0], matter)
-    mu_b = gibbs_per_baryon(mu_e_star[:, None], masses, Z, A)
-    mu_b = jnp.where(_no_nucleus(masses), jnp.inf, mu_b)
+    mu_b = jnp.where(exists, gibbs_per_baryon(mu_e_star[:, None], masses, Z, A), jnp.inf)
     best = jnp.argmin(mu_b)
     return Z.ravel()[best], A.ravel()[best], mu_b.ravel()[best]
 
 
-def _chart(masses: Array) -> tuple[Array, Array]:
-    """Z and A of a chart, as floats of its shape; 1 for Z = 0, where there is no nucleus."""
+def _chart(masses: Array) -> tuple[Array, Array, Array]:
+    """Z and A of a chart, as floats of its shape (1 for Z = 0, where there is no nucleus), and where nuclei exist."""
     Z, N = (jnp.arange(n, dtype=float) for n in masses.shape)
     Z = jnp.broadcast_to(jnp.maximum(Z, 1.0)[:, None], masses.shape)
-    return Z, Z + N
-
-
-def _no_nucleus(masses: Array) -> Array:
-    """Where a chart has no mass, and Z = 0."""
-    return jnp.isnan(masses) | (jnp.arange(masses.shape[0]) == 0)[:, None]
+    return Z, Z + N, ~jnp.isnan(masses.at[0].set(jnp.nan))
 
 
 def mass_of(masses: Array, Z: Array, A: Array) -> Array:
@@ -217,27 +205,23 @@ def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState
     masses: E = M - A m_u (nZ, nN) indexed [Z, N], MeV, NaN where there is none. P: (n,) MeV fm^-3, above 1e-11
     (2e22 dyn cm^-2). Returns arrays (n,); differentiable in masses, P and matter at fixed nuclides.
 
-    The best nuclide with P for P_ei is a first guess. With a guess, P_ei is found, and the best nuclide there is the
+    With P for P_ei, the best nuclide is a first guess; P_ei is found with it, and the best nuclide at that P_ei is the
     next guess. mu_b falls each time, so the rounds end: after three or four.
     """
     masses, P = jnp.asarray(masses), jnp.asarray(P)
-    frozen_masses, frozen_P, frozen_matter = lax.stop_gradient((masses, P, matter))
+    fixed_masses, fixed_P, fixed_matter = lax.stop_gradient((masses, P, matter))
 
-    def best(P_ei: Array) -> tuple[Array, Array, Array]:
-        return lax.map(lambda p: best_nuclide(p, frozen_masses, frozen_matter), P_ei, batch_size=CHUNK)
+    def improve(state: tuple) -> tuple:
+        P_ei, mu_b, Z, A, _ = state
+        Z_best, A_best, mu_best = lax.map(lambda p: best_nuclide(p, fixed_masses, fixed_matter), P_ei, batch_size=CHUNK)
+        better = mu_best < mu_b - BETTER
+        Z, A = jnp.where(better, Z_best, Z), jnp.where(better, A_best, A)
+        here = matter_of_nuclide(fixed_P, mass_of(fixed_masses, Z, A), Z, A, fixed_matter)
+        return here.P_ei, here.mu_b, Z, A, jnp.any(better)
 
-    def improve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        Z, A, _ = state
-        here = matter_of_nuclide(frozen_P, mass_of(frozen_masses, Z, A), Z, A, frozen_matter)
-        Z_best, A_best, mu_best = best(here.P_ei)
-        better = mu_best < here.mu_b - BETTER
-        return jnp.where(better, Z_best, Z), jnp.where(better, A_best, A), jnp.any(better)
-
-    Z, A, _ = lax.while_loop(lambda state: state[2], improve, (*best(frozen_P)[:2], jnp.array(True)))
+    start = (fixed_P, jnp.full_like(P, jnp.inf), jnp.zeros_like(P), jnp.zeros_like(P), jnp.array(True))
+    _, _, Z, A, _ = lax.while_loop(lambda state: state[-1], improve, start)
     return matter_of_nuclide(P, mass_of(masses, Z, A), Z, A, matter)
-
-
-# --- layers
 
 
 class Layers(NamedTuple):
@@ -253,9 +237,9 @@ class Layers(NamedTuple):
 def layers(masses: ArrayLike, P_start: float, P_end: float, matter: Matter) -> Layers:
     """All layers of the ground state from P_start to P_end, MeV fm^-3, their boundaries to 1e-11 or better.
 
-    Where two nuclides have the same mu_b a third may be better still: then both sides are searched again. No layer is
-    missed, however thin: at given P_ei mu_b is linear in mu_e*, so each nuclide is best on one interval at most
-    (exactly so without the lattice, and with it in the limit of relativistic electrons).
+    Where two nuclides have the same mu_b a third may be better: then both sides are searched again. No layer is missed,
+    however thin: mu_b is linear in mu_e*(P_ei), so each nuclide is best on one interval at most (exactly so without
+    the lattice, and with it in the limit of relativistic electrons).
     """
     masses = jnp.asarray(masses)
 
@@ -301,9 +285,13 @@ def neutron_drip(masses: ArrayLike, matter: Matter) -> tuple[Array, GroundState]
 
     Each nuclide has a pressure at which its mu_b reaches m_n; the last to do so is the ground state.
     """
+
+    def drip(E: Array, Z: Array, A: Array, matter: Matter) -> Array:
+        return eos.pressure(electrons_of_star((A * NEUTRON_EXCESS - E) / Z, Z, matter), _on_lattice(Z), matter)
+
     masses = jnp.asarray(masses)
-    Z, A = _chart(masses)
-    n_e = electrons_of_star((A * NEUTRON_EXCESS - masses) / Z, Z, matter)
-    P = jnp.where(_no_nucleus(masses), -jnp.inf, eos.pressure(n_e, _on_lattice(Z), matter))
-    P, E, Z, A = (x.ravel()[jnp.argmax(P)] for x in (P, masses, Z, A))
+    Z, A, exists = _chart(masses)
+    last = jnp.argmax(jnp.where(exists, drip(*lax.stop_gradient((masses, Z, A, matter))), -jnp.inf))
+    E, Z, A = (x.ravel()[last] for x in (masses, Z, A))
+    P = drip(E, Z, A, matter)
     return P, matter_of_nuclide(P, E, Z, A, matter)

@@ -121,7 +121,7 @@ def pieces_of(
     pressures, dyn cm^-2, and mu_e, MeV: (n,) recorded; profile: the columns `segment`, `P_threshold` (MeV fm^-3) and
     `mu_e_threshold` of the record, (n,); segments: (m, len(SEGMENT)), NaN beyond the last.
     """
-    pieces = []
+    pieces: list[Piece] = []
     since, mu_since, tooth = pressures[0], mu_e[0], 0.0
     for slide in slides_of(profile, segments):
         if slide.mu_e[0] - mu_since > TOOTH * tooth or not pieces:
@@ -201,8 +201,8 @@ def find_layers(pieces: list[Piece], pressures: np.ndarray, nodiff: np.ndarray) 
             high.append(float(inside.max()))
     kind = np.array(kinds)
     for i in range(1, len(kind) - 1):
-        bound = _BETWEEN.get(frozenset((int(kind[i - 1]), int(kind[i]))))
-        if kind[i - 1] == kind[i + 1] and bound is not None and max(high[i] - bound, bound - low[i]) < BAND:
+        between = _BETWEEN.get(frozenset((int(kind[i - 1]), int(kind[i]))))
+        if kind[i - 1] == kind[i + 1] and between is not None and max(high[i] - between, between - low[i]) < BAND:
             kind[i] = kind[i - 1]
     changes = np.flatnonzero(np.append(True, np.diff(kind) != 0))
     begin = np.array(starts)[changes]

@@ -128,7 +128,7 @@ def mass_error(code: ArrayLike, errors: MassErrors) -> Array:
     key = jax.random.wrap_key_data(errors.key)
     codes = jnp.asarray(code)
     keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(codes.ravel())
-    return errors.sigma * jax.vmap(jax.random.normal)(keys).reshape(codes.shape)
+    return jnp.asarray(errors.sigma) * jax.vmap(jax.random.normal)(keys).reshape(codes.shape)
 
 
 def channel_row(code: Array, model: Array, network: Network, errors: MassErrors | None) -> tuple[Array, Array]:

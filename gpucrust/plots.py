@@ -3,6 +3,7 @@ too, so that a grey print can be read."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,7 +18,7 @@ from gpucrust.dataset_equilibrium import MEMBER_AXES
 from gpucrust.layers import Regime
 
 BLACK, ORANGE, BLUE, VERMILION, GREY = "#000000", "#E69F00", "#0072B2", "#D55E00", "#999999"
-STYLE = {
+STYLE: dict[Regime, dict[str, Any]] = {
     Regime.DECREASING: {"facecolor": ORANGE, "hatch": "////", "alpha": 0.55},
     Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.30},
     Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.30},
@@ -164,7 +165,7 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     return figure
 
 
-def _short(ds: xr.Dataset, axis: str, i: int) -> str:
+def _short(ds: xr.Dataset, axis: str, i: Any) -> str:
     value = ds[axis].values[i]
     return str(value) if ds[axis].dtype.kind in "UO" else f"{axis} {value:.3g}"
 

@@ -67,17 +67,17 @@ class SFactorParameters(NamedTuple):
 class PairConstants(NamedTuple):
     """What a pair of nuclides brings to ln R (module docstring)."""
 
-    constant: ArrayLike
-    energy: ArrayLike  # fm^(3/2)
-    barrier: ArrayLike
+    constant: Array
+    energy: Array  # fm^(3/2)
+    barrier: Array
 
 
 class Conditions(NamedTuple):
     """What the state of matter brings to ln R; scalars of one state (or arrays of one shape)."""
 
-    ln_common: ArrayLike  # ln(rho X_N <A>) + (3 - C_pl) ln q
-    sqrt_n_e: ArrayLike  # fm^(-3/2)
-    q_inverse_sqrt: ArrayLike
+    ln_common: Array  # ln(rho X_N <A>) + (3 - C_pl) ln q
+    sqrt_n_e: Array  # fm^(-3/2)
+    q_inverse_sqrt: Array
 
 
 @needs_x64
@@ -173,6 +173,7 @@ def ln_burn_time(
     pair: PairConstants, matter: Conditions, ln_Y1: ArrayLike, ln_Y2: ArrayLike, ln_Y_nuclei: ArrayLike, n_b: ArrayLike
 ) -> Array:
     """ln of tau = min(n_1, n_2)/R in s, before the factor 1/2 for identical nuclei (see `identical_ln_factor`)."""
+    ln_Y1, ln_Y2 = jnp.asarray(ln_Y1), jnp.asarray(ln_Y2)
     ln_n = jnp.log(n_b * FM3_PER_CM3) + jnp.minimum(ln_Y1, ln_Y2)
     return ln_n - ln_rate(pair, matter, ln_Y1 - ln_Y_nuclei, ln_Y2 - ln_Y_nuclei)
 

@@ -101,6 +101,7 @@ def affinity(
     n_b in fm^-3.
     """
     Y_e, Y_n = jnp.asarray(mixture.Y_e), jnp.asarray(mixture.Y_n)
+    dE, dZ, k, n_b = (jnp.asarray(x) for x in (dE, dZ, k, n_b))
     n_e, n_n = n_b * Y_e, n_b * Y_n
     e, a = eos.electron_stiffness(n_e), eos.neutron_stiffness(n_n, matter)
     ell = lattice_chemical_potential(n_e, matter)

@@ -101,6 +101,7 @@ def test_outer_crust_is_in_equilibrium_whatever_its_composition():
     R = diffusion.equilibrium_ratio(1 / (n_b * Z / A), diffusion.nodiff_slope(A, Z, n_b))
     np.testing.assert_allclose(R, 1, rtol=1e-15)
     assert diffusion.neutron_flux(A, 2e14, 0.0, R) == 0
+    assert diffusion.neutron_flux(A, 2e14, 0.0, 0.9) == 0, "no neutrons, no flux, whatever R is reported"
     assert diffusion.residual_n(0.0, 0.0, n_b) == 0
     assert diffusion.friction_on_neutron(0.0, n_b / A, 0.0) == 0
 
