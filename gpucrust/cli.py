@@ -33,16 +33,27 @@ Setting = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE over
 def main() -> None:
     """Entry point of the command `gpucrust`."""
     try:
-        app()
-    except (ValueError, OSError) as error:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except (ValueError, OSError, MemoryError) as error:
         print(f"gpucrust: {_sentence(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except Exception as error:
+        # a wrong option or argument; the class is typer's or click's, by version
+        if not hasattr(error, "format_message"):
+            raise
+        print(f"gpucrust: {' '.join(error.format_message().split())}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("gpucrust: interrupted; nothing was written", file=sys.stderr)
         raise SystemExit(130) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory: take fewer members, or raise stepper.dlnP"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())

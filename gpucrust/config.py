@@ -26,28 +26,39 @@ class SweepError(ValueError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # strict: neither "1e14" nor true is a number
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 def _axis(value: Any) -> Any:
-    """A list, a single number, or {start, stop, num, spacing} as a list."""
+    """A list, a single number, or {start, stop, num, spacing} as a tuple."""
     if isinstance(value, Mapping):
         extra = set(value) - {"start", "stop", "num", "spacing"}
         if extra or not {"start", "stop", "num"} <= set(value):
             raise ValueError("a range is {start, stop, num, spacing}, spacing being 'log' or 'linear'")
         start, stop, num = value["start"], value["stop"], value["num"]
         spacing = value.get("spacing", "linear")
-        numbers = all(isinstance(x, int | float) and math.isfinite(x) for x in (start, stop))
-        if not numbers or not isinstance(num, int) or not 1 <= num <= MAX_AXIS or spacing not in ("log", "linear"):
+        numbers = all(_is_number(x) for x in (start, stop))
+        if (
+            not numbers
+            or not isinstance(num, int)
+            or isinstance(num, bool)
+            or not 1 <= num <= MAX_AXIS
+            or spacing not in ("log", "linear")
+        ):
             raise ValueError(
                 f"a range needs finite start and stop, num from 1 to {MAX_AXIS}, and spacing 'log' or 'linear'"
             )
         if spacing == "log":
             if min(start, stop) <= 0:
                 raise ValueError("a range with spacing 'log' needs positive start and stop")
-            return np.geomspace(start, stop, num).tolist()
-        return np.linspace(start, stop, num).tolist()
-    return value if isinstance(value, list | tuple) else [value]
+            return tuple(np.geomspace(start, stop, num).tolist())
+        return tuple(np.linspace(start, stop, num).tolist())
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _increasing(values: Sequence[float]) -> Sequence[float]:
@@ -71,6 +82,10 @@ def _distinct(names: Sequence[str]) -> Sequence[str]:
 Positive = Annotated[float, Field(gt=0)]
 
 
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 class Axes(_Section):
     """What is varied."""
 
@@ -84,7 +99,7 @@ class Axes(_Section):
     @field_validator("mass_model", "ash", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+        return (value,) if isinstance(value, str) else _tuple(value)
 
     @field_validator("mass_model", "ash")
     @classmethod
@@ -173,6 +188,11 @@ class Sweep(_Section):
     stepper: StepperSection = StepperSection()
     output: OutputSection = OutputSection()
     masses: MassesSection = MassesSection()
+
+    @field_validator("optional_models", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return _tuple(value)
 
     @field_validator("ash")
     @classmethod

@@ -93,7 +93,7 @@ def add_equilibrium(ds: xr.Dataset, plan: "Plan", evolution: Evolution, index: x
         "equilibrium_ratio": (ratio, "1", "R: slope of mu_e over that of diffusion equilibrium"),
         "f_in": (_apply(diffusion.friction_from_ratio, A, ds.g, ratio), "dyn", "friction per nucleus, outwards, eq. 6"),
         "J_n": (
-            _apply(diffusion.neutron_flux, A, ds.g, ds.rho * X_n, ratio),
+            _apply(diffusion.neutron_flux, A, ds.g, ds.rho * X_n, ratio).where(ratio.notnull()),
             "cm-2 s-1",
             "neutron flux that would hold the nuclei up, outwards, eq. 10",
         ),
@@ -106,7 +106,7 @@ def add_equilibrium(ds: xr.Dataset, plan: "Plan", evolution: Evolution, index: x
             "relative residual of eq. 8, electrons and nuclei",
         ),
         "residual_n": (
-            _apply(diffusion.residual_n, 1 - electrons, X_n, 1.0),
+            _apply(diffusion.residual_n, 1 - electrons, X_n, 1.0).where(ratio.notnull()),
             "1",
             "relative residual of eq. 9, free neutrons; 0 where there are none",
         ),

@@ -74,7 +74,8 @@ def _positive_cube_root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tu
 def cube_root(x: ArrayLike) -> Array:
     """x^(1/3) for x >= 0, with derivative 0 (not infinity) at x = 0, where it only ever multiplies zeros."""
     x = jnp.asarray(x, dtype=float)
-    return jnp.where(x > 0, _positive_cube_root(jnp.where(x > 0, x, 1.0)), 0.0)
+    # 0 * x keeps what is not a number so
+    return jnp.where(x > 0, _positive_cube_root(jnp.where(x > 0, x, 1.0)), 0.0 * x)
 
 
 @needs_x64

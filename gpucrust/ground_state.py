@@ -206,7 +206,7 @@ def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState
     (2e22 dyn cm^-2). Returns arrays (n,); differentiable in masses, P and matter at fixed nuclides.
 
     With P for P_ei, the best nuclide is a first guess; P_ei is found with it, and the best nuclide at that P_ei is the
-    next guess. mu_b falls each time, so the rounds end: after three or four.
+    next guess. The rounds go on while mu_b falls anywhere, and so must end: after three or four.
     """
     masses, P = jnp.asarray(masses), jnp.asarray(P)
     fixed_masses, fixed_P, fixed_matter = lax.stop_gradient((masses, P, matter))
@@ -217,7 +217,7 @@ def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState
         better = mu_best < mu_b - BETTER
         Z, A = jnp.where(better, Z_best, Z), jnp.where(better, A_best, A)
         here = matter_of_nuclide(fixed_P, mass_of(fixed_masses, Z, A), Z, A, fixed_matter)
-        return here.P_ei, here.mu_b, Z, A, jnp.any(better)
+        return here.P_ei, here.mu_b, Z, A, jnp.any(here.mu_b < mu_b)
 
     start = (fixed_P, jnp.full_like(P, jnp.inf), jnp.zeros_like(P), jnp.zeros_like(P), jnp.array(True))
     _, _, Z, A, _ = lax.while_loop(lambda state: state[-1], improve, start)

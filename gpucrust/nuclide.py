@@ -3,7 +3,7 @@
 import difflib
 import re
 
-ELEMENTS = (  # noqa: SIM905 (a list literal of 61 lines says no more)
+ELEMENTS = (
     "n H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr "
     "Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd"
 ).split()

@@ -1,5 +1,6 @@
 """From a sweep to a dataset: axes, distinct evolutions, memory, device."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from gpucrust.masses import MassModel, MissingTableError, load_model
 
 AXES = ("mass_model", "ash", "pycno_log10_scale", "sample", "g", "mdot")
 """Dimensions of a sweep, in the order of the dataset."""
+BYTES_PER_MEMBER = 1000
+"""Of working memory per member besides its profiles."""
 BYTES_PER_POINT = 300
 """Of working memory per member and recorded pressure: results, derived variables and their copies while writing."""
 
@@ -83,8 +86,14 @@ def make_plan(sweep: Sweep, folder: Path = Path()) -> Plan:
 
     Raises SweepError, or the errors of `gpucrust.masses`, with one line.
     """
-    models, left_out = _load_models(sweep, folder)
     a = sweep.axes
+    n_members = math.prod(len(x) for x in (a.mass_model, a.ash, a.pycno_log10_scale, a.g, a.mdot)) * a.sample
+    if BYTES_PER_MEMBER * n_members > free_memory():
+        raise SweepError(
+            f"this sweep has {n_members:.3g} members, and {free_memory() / 2**30:.3g} GiB of memory are free: "
+            f"at most {free_memory() / BYTES_PER_MEMBER:.2g} members fit"
+        )
+    models, left_out = _load_models(sweep, folder)
     shape = (len(models), len(a.ash), len(a.pycno_log10_scale), a.sample, len(a.g), len(a.mdot))
     model, ash, scale, sample, g, mdot = np.indices(shape).reshape(6, -1)
     g_mdot = np.asarray(a.g)[g] * np.asarray(a.mdot)[mdot]
@@ -123,9 +132,14 @@ def _load_models(sweep: Sweep, folder: Path) -> tuple[list[MassModel], list[str]
     return models, left_out
 
 
+def free_memory() -> int:
+    """Physical memory that is free, bytes."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def check_memory(plan: Plan) -> None:
     """Refuse a plan that cannot fit; raises SweepError with the setting that would."""
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    available = free_memory()
     if plan.memory > available:
         share = available / plan.memory
         raise SweepError(

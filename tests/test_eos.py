@@ -115,6 +115,7 @@ def test_cube_root_is_exact_to_rounding_and_differentiable():
     np.testing.assert_allclose(derivative, np.cbrt(x) / (3 * x), rtol=1e-15)
     assert eos.cube_root(0.0) == 0
     assert jax.grad(eos.cube_root)(0.0) == 0
+    assert np.isnan(eos.cube_root(np.nan))
 
 
 def test_electron_density_inverts_the_chemical_potential():

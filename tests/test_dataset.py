@@ -1,0 +1,112 @@
+"""The dataset as a file: names, units, flags, round trip, and never a partial file."""
+
+import errno
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+
+import gpucrust
+from gpucrust.dataset import write_netcdf
+from gpucrust.status import Status
+
+PROFILES = (
+    "mu_e mu_n rho n_b Y_e X_n Z_mean A_mean Q_imp heat P_e P_n dmu_e_dP dmu_e_dP_nodiff equilibrium_ratio regime f_in "
+    "J_n J_ratio column_depth depth residual_ei residual_n".split()
+)
+MEMBERS = "status n_steps max_active table_mismatch total_heat broken_thickness max_J_ratio".split()
+LAYERS = "layer_member layer_regime layer_P_start layer_P_end layer_thickness layer_count".split()
+GROUND = "gs_mu_e gs_rho gs_Z gs_A gs_dmu_e_dP_nodiff".split()
+SMALL = {
+    "title": "small",
+    "axes": {"mass_model": ["DZ31"], "ash": ["fe56", "edge"]},
+    "ash": {"fe56": {"Fe56": 1.0}, "edge": {"Nd150": 1.0}},
+    "physics": {"policy": "mixed"},
+    "stepper": {"P_end": 2e28, "dlnP": 0.1, "chunk": 0.01},
+}
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return gpucrust.run(SMALL)
+
+
+def test_names_of_the_contract_are_there(ds):
+    assert {*PROFILES, *MEMBERS, *LAYERS, *GROUND, "J_acc"} <= set(ds.data_vars)
+    for name in (*PROFILES, *GROUND):
+        assert "pressure" in ds[name].dims, name
+    for name in MEMBERS:
+        assert "pressure" not in ds[name].dims, name
+    assert ds.sizes["pressure"] == 31
+
+
+def test_every_variable_says_what_it_is_in_which_units(ds):
+    for name, variable in ds.variables.items():
+        assert variable.attrs.get("long_name"), name
+        if variable.dtype.kind == "f":
+            assert variable.attrs.get("units"), name
+    for name in (
+        "Conventions",
+        "title",
+        "source",
+        "history",
+        "references",
+        "sweep",
+        "data_hash",
+        "jax_version",
+        "device",
+    ):
+        assert ds.attrs[name], name
+
+
+def test_a_member_that_fails_has_missing_values_and_a_status(ds):
+    np.testing.assert_array_equal(ds.status.squeeze(), [Status.OK, Status.CHART_EDGE])
+    failed, good = ds.isel(ash=1), ds.isel(ash=0)
+    for name in ("mu_e", "heat", "equilibrium_ratio", "J_n", "depth", "broken_thickness", "max_J_ratio", "total_heat"):
+        assert np.all(np.isnan(failed[name])), name
+        assert np.all(np.isfinite(good[name])), name
+    assert np.all(failed.regime == -1)
+    assert dict(zip(ds.status.attrs["flag_meanings"].split(), ds.status.attrs["flag_values"], strict=True)) == {
+        s.name.lower(): int(s) for s in Status
+    }
+
+
+def test_summaries_without_profiles(ds):
+    short = gpucrust.run({**SMALL, "output": {"profiles": False, "ground_state": False}})
+    assert not any("pressure" in variable.dims for variable in short.data_vars.values())
+    for name in (*MEMBERS, *LAYERS):
+        np.testing.assert_array_equal(short[name], ds[name], err_msg=name)
+
+
+def test_round_trip(ds, tmp_path):
+    path = tmp_path / "x.nc"
+    write_netcdf(ds, path)
+    xr.testing.assert_identical(xr.load_dataset(path, engine="netcdf4"), ds)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_is_netcdf4_compressed_with_float64_coordinates(ds, tmp_path):
+    write_netcdf(ds, tmp_path / "x.nc")
+    with netCDF4.Dataset(tmp_path / "x.nc") as file:
+        assert file.data_model == "NETCDF4"
+        assert file["mu_e"].filters()["zlib"]
+        assert file["pressure"].dtype == np.float64
+        assert np.isnan(file["mu_e"]._FillValue)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_write_that_fails_leaves_nothing_and_keeps_what_was_there(ds, tmp_path, monkeypatch, error):
+    path = tmp_path / "x.nc"
+    path.write_bytes(b"old")
+
+    def partly(self, target, **_):
+        with open(target, "wb") as file:
+            file.write(b"half a file")
+        raise error
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", partly)
+    with pytest.raises(type(error)):
+        write_netcdf(ds, path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
