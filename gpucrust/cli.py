@@ -231,11 +231,33 @@ def info(result: Result) -> None:
     print(f"{ds.attrs.get('title', result.name)}\n{ds.attrs['source']}, {ds.attrs['history']}")
     print(f"device {ds.attrs['device']}, {ds.attrs['wall_time_seconds']} s")
     for name in ds.sizes:
-        values = ds[name].values
-        shown = ", ".join(str(v) for v in values) if values.size <= 6 else f"{values[0]:.4g} to {values[-1]:.4g}"
-        print(f"  {name} ({values.size}): {shown} {ds[name].attrs.get('units', '')}".rstrip())
+        if name in ds.coords:
+            values = ds[name].values
+            few = values.size <= 8 or values.dtype.kind in "UO"
+            shown = ", ".join(str(v) for v in values) if few else f"{values[0]:.4g} to {values[-1]:.4g}"
+            print(f"  {name} ({values.size}): {shown} {ds[name].attrs.get('units', '')}".rstrip())
     print(f"variables: {', '.join(str(v) for v in ds.data_vars)}")
+    _print_breaks(ds)
     _print_failures(ds)
+
+
+def _print_breaks(ds: "xr.Dataset") -> None:
+    """Where diffusion equilibrium breaks: by mass model, over all other axes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gpucrust.layers import Regime
+
+    columns = ("mass model", "members", "with mu_e falling", "thickness out of equilibrium / m", "largest J_n/J_acc")
+    table = Table(*columns, title="where diffusion equilibrium breaks")
+    per_model = ds.sizes["member"] // ds.sizes["mass_model"]
+    falling = ds.layer_member.values[ds.layer_regime.values == Regime.DECREASING]
+    for i, model in enumerate(ds.mass_model.values):
+        own = ds.isel(mass_model=i)
+        count = len({m for m in falling if m // per_model == i})
+        spread = [f"{float(x.min()):.3g} to {float(x.max()):.3g}" for x in (own.broken_thickness, own.max_J_ratio)]
+        table.add_row(str(model), str(per_model), str(count), *spread)
+    Console().print(table)
 
 
 def _open(path: Path) -> "xr.Dataset":

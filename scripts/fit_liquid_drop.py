@@ -9,7 +9,7 @@ fix the exponent of the surface tension, which measured masses leave open (rms 2
 and 2.423 MeV with them, p = 2.46). HZ90's further thresholds, up to 1.6e31 dyn cm^-2, are not fitted but predicted.
 
 Held: the incompressibility, on which masses have no hold (left free it runs to 342 MeV for 0.013 MeV in rms).
-Half a minute on one core.
+A quarter of a minute on one core.
 """
 
 import argparse
