@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from gpucrust.constants import ELECTRON_MASS
+from gpucrust.masses import liquid_drop
 from gpucrust.masses.duflo_zuker import N_RANGE, Z_RANGE, duflo_zuker
 from gpucrust.masses.tables import (
     MassTable,
@@ -169,9 +170,15 @@ def _table_builders(theories: Mapping[str, TableLoader]) -> dict[str, Builder]:
     return builders
 
 
+def liquid_drop_sources(ame: str) -> Sources:
+    """The liquid drop alone, for every nuclide: measured masses (of whichever `ame`) would spoil its smoothness."""
+    return Sources(np.stack([empty_chart(), liquid_drop.liquid_drop_chart(), empty_chart()]), liquid_drop.CITATION)
+
+
 BUILDERS: dict[str, Builder] = {
     **_table_builders(THEORIES),
     "DZ31": partial(tabulated_sources, None, True),
+    "MB-refit": liquid_drop_sources,
 }
 """Every built-in model: its name, and a function from the name of the AME table to its Sources."""
 
