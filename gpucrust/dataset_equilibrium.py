@@ -22,6 +22,7 @@ from gpucrust.layers import (
     pieces_of,
     thickness_times_g,
 )
+from gpucrust.slopes import frozen_slope
 
 if TYPE_CHECKING:
     from gpucrust.sweep import Plan
@@ -50,7 +51,7 @@ def analyse(plan: "Plan", evolution: Evolution) -> Analysis:
     mu_e = np.asarray(eos.electron_chemical_potential(n_b * Y_e))
     nodiff = np.asarray(diffusion.nodiff_slope((1 - Y_n), Y_e, n_b)) / DYN_PER_CM2
     mixture = eos.Mixture(Y_e, Y_n, p["Y_z53"])
-    frozen = np.asarray(eos.electron_stiffness(n_b * Y_e) / eos.pressure_slope(n_b, mixture, matter)) / DYN_PER_CM2
+    frozen = np.asarray(frozen_slope(n_b, mixture, matter)) / DYN_PER_CM2
     ratio, depth_g = np.full_like(n_b, np.nan), np.full_like(n_b, np.nan)
     regime = np.full(n_b.shape, NO_RESULT, np.int8)
     layers, thickness_g = [], []

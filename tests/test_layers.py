@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import gpucrust
+from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
+from gpucrust.diffusion import nodiff_slope
+from gpucrust.ensemble import Members, Physics, Stepper, evolve
 from gpucrust.layers import (
     Layers,
     Piece,
@@ -18,7 +21,11 @@ from gpucrust.layers import (
     regime_of,
     thickness_times_g,
 )
+from gpucrust.masses import load_model
+from gpucrust.reactions import CHANNEL_DZ
+from gpucrust.slopes import marginal_slope
 from gpucrust.stepper import SEGMENT
+from gpucrust.sweep import recorded_pressures
 
 MODELS = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
 P = np.geomspace(1e30, 1e31, 400)
@@ -156,3 +163,32 @@ def test_every_model_has_a_decreasing_layer_where_the_independent_code_has():
             middle = np.sqrt(low * high)
             assert a < middle < b
             np.testing.assert_allclose(b, high, rtol=0.02)
+
+
+def test_slopes_along_segments_are_those_of_the_marginal_reaction():
+    """dmu_e/dP = k/(k n_e - dZ n_n) while a channel is marginal: taken from thresholds, without knowing the formula."""
+    models = [load_model(name) for name in MODELS]
+    pressures = recorded_pressures(5e29, 3e31, 0.01)
+    ones = np.ones(3, int)
+    everyone = Members(np.arange(3), 0 * ones, np.zeros(3), 0 * ones, 6e18 * ones)
+    result = evolve(everyone, models, [{(26, 30): 1.0}], pressures, Physics(), Stepper(0.002))
+    p, checked = result.profiles, 0
+    n_e, n_n = p["n_b"] * p["Y_e"], p["n_b"] * p["Y_n"]
+    mu_e = np.asarray(eos.electron_chemical_potential(n_e))
+    nodiff = np.asarray(nodiff_slope(1 - p["Y_n"], p["Y_e"], p["n_b"])) / DYN_PER_CM2
+    for m in range(3):
+        own = {name: p[name][m] for name in ("segment", "P_threshold", "mu_e_threshold")}
+        R = equilibrium_ratio_profile(
+            pieces_of(pressures, mu_e[m], own, result.segments[m]), pressures, nodiff[m], nodiff[m]
+        )
+        for i, row in enumerate(result.segments[m][~np.isnan(result.segments[m][:, 0])]):
+            segment = dict(zip(SEGMENT, row, strict=True))
+            start, end = segment["P_start"] * DYN_PER_CM2, segment["P_end"] * DYN_PER_CM2
+            inside = (own["segment"] == i) & (pressures > start * 1.015) & (pressures < end / 1.015)
+            if segment["channel"] == 12 or inside.sum() < 4:
+                continue
+            dZ = CHANNEL_DZ[int(segment["channel"])]
+            exact = np.asarray(marginal_slope(dZ, segment["k"], n_e[m], n_n[m])) / DYN_PER_CM2 / nodiff[m]
+            np.testing.assert_allclose(R[inside], exact[inside], rtol=0, atol=0.01)
+            checked += 1
+    assert checked >= 15
