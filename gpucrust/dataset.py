@@ -23,6 +23,8 @@ from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.dataset_equilibrium import add_equilibrium, add_ground_state
 from gpucrust.ensemble import Evolution, sweep_settings
+from gpucrust.network import N_STRIDE
+from gpucrust.nuclide import nuclide_name
 from gpucrust.status import Status
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ CS20 = (
     "Mackie & Baym 1977, Nucl. Phys. A 285, 332; Yakovlev et al. 2006, PRC 74, 035803; "
     "Yakovlev et al. 2010, PRC 82, 044609"
 )
+
+
+SCARCE = 1e-9
+"""Nuclides that never exceed this mass fraction are left out of `composition`."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ def build_dataset(plan: "Plan", evolution: Evolution, info: RunInfo) -> xr.Datas
     for name, (values, attributes) in _summaries(evolution).items():
         ds[name] = xr.DataArray(values, dims="evolution").isel(evolution=index).assign_attrs(attributes)
     ds = add_equilibrium(ds, plan, evolution, index)
+    if evolution.nuclides is not None and evolution.abundances is not None:
+        ds = _add_composition(ds, evolution.nuclides, evolution.abundances, index)
     if plan.sweep.output.ground_state:
         ds = add_ground_state(ds, plan)
     if not plan.sweep.output.profiles:
@@ -127,6 +135,26 @@ def _profiles(plan: "Plan", evolution: Evolution) -> dict[str, np.ndarray]:
         "P_e": np.asarray(eos.electron_pressure(n_b * Y_e)) * DYN_PER_CM2,
         "P_n": np.asarray(eos.neutron_pressure(n_b * Y_n, matter)) * DYN_PER_CM2,
     }
+
+
+def _add_composition(ds: xr.Dataset, codes: np.ndarray, abundances: np.ndarray, index: xr.DataArray) -> xr.Dataset:
+    """Mass fractions of every nuclide that ever exceeds SCARCE; codes, abundances: (evolution, pressure, slot)."""
+    A = codes // N_STRIDE + codes % N_STRIDE
+    X = A * abundances
+    nuclides = np.unique(codes[np.nan_to_num(X) > SCARCE])
+    Z, N = nuclides // N_STRIDE, nuclides % N_STRIDE
+    fractions = np.stack([np.sum(np.where(codes == code, X, 0.0), axis=-1) for code in nuclides], axis=-1)
+    fractions[np.isnan(abundances[..., 0])] = np.nan
+    ds["composition"] = (
+        xr.DataArray(fractions, dims=("evolution", "pressure", "nuclide"))
+        .isel(evolution=index)
+        .assign_attrs(units="1", long_name="mass fraction", comment=f"nuclides that somewhere exceed {SCARCE:g}")
+    )
+    return ds.assign_coords(
+        nuclide=("nuclide", [nuclide_name(*zn) for zn in zip(Z, N, strict=True)], {"long_name": "nuclide"}),
+        nuclide_Z=("nuclide", Z, {"units": "1", "long_name": "charge number of the nuclide"}),
+        nuclide_A=("nuclide", Z + N, {"units": "1", "long_name": "mass number of the nuclide"}),
+    )
 
 
 def _summaries(evolution: Evolution) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:

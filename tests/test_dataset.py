@@ -72,6 +72,16 @@ def test_a_member_that_fails_has_missing_values_and_a_status(ds):
     }
 
 
+def test_composition_adds_up(ds):
+    full = gpucrust.run({**SMALL, "output": {"composition": True, "ground_state": False}})
+    good = full.isel(ash=0)
+    np.testing.assert_allclose(good.composition.sum("nuclide") + good.X_n, 1, rtol=0, atol=1e-8)
+    np.testing.assert_allclose((good.composition * good.nuclide_Z / good.nuclide_A).sum("nuclide"), good.Y_e, rtol=1e-8)
+    assert float(good.composition.sel(nuclide="Cr56").max()) == pytest.approx(1, abs=1e-12)
+    assert np.all(np.isnan(full.composition.isel(ash=1)))
+    np.testing.assert_array_equal(full.mu_e, ds.mu_e)
+
+
 def test_summaries_without_profiles(ds):
     short = gpucrust.run({**SMALL, "output": {"profiles": False, "ground_state": False}})
     assert not any("pressure" in variable.dims for variable in short.data_vars.values())
