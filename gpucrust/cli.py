@@ -102,9 +102,9 @@ def run(
     with _progress(quiet) as progress:
         ds = compute(plan, device=chosen, progress=progress)
     write_netcdf(ds, target)
-    from gpucrust.plots import plot_profiles, write_figure
+    from gpucrust.plots import KINDS, default_kind, write_figure
 
-    write_figure(plot_profiles(ds), figure)
+    write_figure(KINDS[default_kind(ds)](ds), figure)
     if not quiet:
         print(f"wrote {target} and {figure}")
         _print_failures(ds)
@@ -175,17 +175,19 @@ def _print_failures(ds: "xr.Dataset") -> None:
 @app.command()
 def plot(
     result: Result,
-    kind: Annotated[str, typer.Option(help="profile, map or layers")] = "profile",
+    kind: Annotated[str | None, typer.Option(help="profile, map or layers; default: what suits the result")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="figure; default: RESULT-KIND.png here")] = None,
 ) -> None:
     """Draw a figure of a result."""
     from gpucrust import plots
     from gpucrust.config import SweepError
 
-    if kind not in plots.KINDS:
+    if kind not in (None, *plots.KINDS):
         raise SweepError(f"--kind {kind}: allowed are {', '.join(plots.KINDS)}")
-    target = output or Path(f"{result.stem}-{kind}.png")
-    plots.write_figure(plots.KINDS[kind](_open(result)), target)
+    ds = _open(result)
+    chosen = kind or plots.default_kind(ds)
+    target = output or Path(f"{result.stem}-{chosen}.png")
+    plots.write_figure(plots.KINDS[chosen](ds), target)
     print(f"wrote {target}")
 
 

@@ -41,6 +41,11 @@ def first_members(ds: xr.Dataset) -> xr.Dataset:
     return ds.isel({d: 0 for d in MEMBER_AXES if d != "mass_model" and d in ds.dims})
 
 
+def first_shown(ds: xr.Dataset) -> float:
+    """Pressure at which figures begin, dyn cm^-2: the inner crust where there is one."""
+    return INNER_CRUST if ds.pressure[-1] > 10 * INNER_CRUST else float(ds.pressure[0])
+
+
 def layers_of(ds: xr.Dataset, member: int) -> xr.Dataset:
     """The layers of one member, by its number in the order of the axes."""
     return ds[["layer_regime", "layer_P_start", "layer_P_end", "layer_thickness"]].isel(
@@ -55,6 +60,8 @@ def _legend(figure: Figure, extra: list[Line2D]) -> None:
 
 def plot_profiles(ds: xr.Dataset) -> Figure:
     """mu_e(P) of the first member of each mass model, accreted and ground state (CS20 figure 1), a panel a model."""
+    if "mu_e" not in ds:
+        raise ValueError("this result has no profiles (output.profiles = false): plot its layers or a map")
     n = ds.sizes["mass_model"]
     figure = Figure(figsize=(6.6, 1.3 + 2.5 * n), layout="constrained")
     panels = figure.subplots(n, 1, sharex=True, squeeze=False)[:, 0]
@@ -74,8 +81,7 @@ def plot_profiles(ds: xr.Dataset) -> Figure:
 
 
 def _draw_profile(panel: Axes, member: xr.Dataset, layers: xr.Dataset) -> None:
-    start = INNER_CRUST if member.pressure[-1] > 10 * INNER_CRUST else float(member.pressure[0])
-    shown = member.sel(pressure=slice(start, None))
+    shown = member.sel(pressure=slice(first_shown(member), None))
     P = shown.pressure.values
     panel.set_xscale("log")
     panel.set_xlim(P[0], P[-1])
@@ -105,6 +111,8 @@ def plot_map(ds: xr.Dataset) -> Figure:
     """Largest J_n/J_acc in layers out of equilibrium over (mdot, g), of the first member otherwise, a panel a model."""
     if ds.sizes["g"] < 2 or ds.sizes["mdot"] < 2:
         raise ValueError("a map needs a sweep with at least two values of g and two of mdot")
+    if not np.any(ds.max_J_ratio > 0):
+        raise ValueError("nothing to map: no member of this result has a layer out of diffusion equilibrium")
     n = ds.sizes["mass_model"]
     columns = min(n, 2)
     rows = -(-n // columns)
@@ -151,7 +159,7 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     thickness.barh(np.arange(n), total, color=GREY, height=0.8)
     thickness.set_xlabel("thickness  (m)")
     extent.set_xscale("log")
-    extent.set_xlim(INNER_CRUST, float(ds.pressure[-1]))
+    extent.set_xlim(first_shown(ds), float(ds.pressure[-1]))
     extent.xaxis.set_minor_formatter(NullFormatter())
     extent.set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
     varied = [d for d in MEMBER_AXES if ds.sizes[d] > 1] or ["mass_model"]
@@ -168,6 +176,13 @@ def plot_layers(ds: xr.Dataset) -> Figure:
 def _short(ds: xr.Dataset, axis: str, i: Any) -> str:
     value = ds[axis].values[i]
     return str(value) if ds[axis].dtype.kind in "UO" else f"{axis} {value:.3g}"
+
+
+def default_kind(ds: xr.Dataset) -> str:
+    """The kind of figure that suits a dataset: profiles of a few crusts, else a map, else layers."""
+    if ds.sizes["g"] > 1 and ds.sizes["mdot"] > 1 and np.any(ds.max_J_ratio > 0):
+        return "map"
+    return "profile" if "mu_e" in ds and ds.sizes["member"] <= 2 * ds.sizes["mass_model"] else "layers"
 
 
 KINDS: dict[str, Callable[[xr.Dataset], Figure]] = {

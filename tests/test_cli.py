@@ -61,6 +61,21 @@ def test_a_run_writes_dataset_and_figure_and_the_rest_reads_them(folder, run):
     assert run("run", "s.toml", "--overwrite", "--quiet")[0] == 0
 
 
+def test_a_sweep_without_profiles_gets_the_figure_that_suits_it(folder, run):
+    small = ["--set", "output.profiles=false", "--set", "output.ground_state=false", "--quiet"]
+    assert run("run", "s.toml", *small)[0] == 0
+    assert (folder / "s.png").exists()
+    status, _, err = run("plot", "s.nc", "--kind", "profile")
+    assert status == 2
+    assert "no profiles" in err
+    two = ["--set", "axes.g=[1e14,2e14]", "--set", "axes.mdot=[1e3,1e4]", "-o", "map.nc"]
+    assert run("run", "s.toml", *small, *two)[0] == 0
+    assert "layer out of" in run("plot", "map.nc", "--kind", "map")[2]
+    status, out, _ = run("plot", "map.nc")
+    assert status == 0
+    assert "map-layers.png" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -143,3 +143,11 @@ def test_any_value_of_a_known_key_is_accepted_or_one_line(section, key, value):
         check_sweep(data)
     except SweepError as error:
         assert "\n" not in str(error)
+
+
+def test_the_example_in_the_readme_is_valid(tmp_path):
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    path = tmp_path / "readme.toml"
+    path.write_text(readme.split("```toml\n")[1].split("```")[0])
+    sweep = load_sweep(path)
+    assert len(sweep.axes.mdot) == 7

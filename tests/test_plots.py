@@ -1,0 +1,53 @@
+"""Figures draw what the dataset says: the layers of the right member, in the right place."""
+
+import numpy as np
+import pytest
+
+import gpucrust
+from gpucrust import plots
+from gpucrust.layers import Regime
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return gpucrust.run(
+        {
+            "axes": {"mass_model": ["FRDM95+DZ31", "DZ31"], "g": [1e14, 3e14], "mdot": [1e3, 1e5]},
+            "physics": {"policy": "mixed"},
+            "stepper": {"chunk": 0.01, "dlnP": 0.02, "P_start": 1e28, "P_end": 1.2e31},
+        }
+    )
+
+
+def test_profile_panels_show_curves_and_layers_of_their_model(ds, tmp_path):
+    figure = plots.plot_profiles(ds)
+    panels = [axes for axes in figure.axes if axes.get_ylabel()]
+    assert len(panels) == 2
+    for i, panel in enumerate(panels):
+        spans = [patch for patch in panel.patches if patch.get_alpha() is not None]
+        assert len(spans) == int(ds.layer_count[4 * i])
+        accreted, ground = (line.get_ydata() for line in panel.lines[:2])
+        shown = ds.sel(pressure=slice(plots.INNER_CRUST, None)).isel(mass_model=i)
+        np.testing.assert_array_equal(accreted, shown.mu_e.isel(g=0, mdot=0).squeeze())
+        np.testing.assert_array_equal(ground, shown.gs_mu_e)
+    plots.write_figure(figure, tmp_path / "x.png")
+    assert (tmp_path / "x.png").stat().st_size > 20_000
+
+
+def test_map_shows_the_ratio_of_every_g_and_mdot(ds):
+    figure = plots.plot_map(ds)
+    mesh = figure.axes[0].collections[0].get_array()
+    np.testing.assert_allclose(mesh, np.log10(ds.max_J_ratio.isel(mass_model=0).squeeze().transpose("g", "mdot")))
+
+
+def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):
+    extent, thickness = plots.plot_layers(ds).axes[:2]
+    assert len(extent.patches) == ds.sizes["layer"]
+    np.testing.assert_allclose(
+        [bar.get_width() for bar in thickness.patches], ds.broken_thickness.values.ravel(), rtol=1e-12
+    )
+
+
+def test_every_kind_of_layer_has_its_own_look():
+    assert set(plots.STYLE) == set(plots.LABEL) == set(Regime) - {Regime.EQUILIBRIUM}
+    assert len({style["facecolor"] for style in plots.STYLE.values()}) == 3
