@@ -19,6 +19,8 @@ from gpucrust.eos import NEUTRON_MATTER
 from gpucrust.nuclide import parse_nuclide
 
 MAX_AXIS = 1_000_000
+IRON = {"fe56": {"Fe56": 1.0}}
+"""The ash that needs no table in a sweep file."""
 
 
 class SweepError(ValueError):
@@ -182,12 +184,17 @@ class Sweep(_Section):
     title: str = ""
     optional_models: tuple[str, ...] = Field((), description="mass models left out where their table is missing")
     axes: Axes
-    ash: dict[str, dict[str, float]] = {"fe56": {"Fe56": 1.0}}
+    ash: dict[str, dict[str, float]] = IRON
     physics: PhysicsSection = PhysicsSection()
     perturbation: PerturbationSection = PerturbationSection()
     stepper: StepperSection = StepperSection()
     output: OutputSection = OutputSection()
     masses: MassesSection = MassesSection()
+
+    @field_validator("ash", mode="before")
+    @classmethod
+    def _iron_too(cls, value: Any) -> Any:
+        return IRON | value if isinstance(value, dict) else value
 
     @field_validator("optional_models", mode="before")
     @classmethod

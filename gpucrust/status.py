@@ -13,6 +13,7 @@ class Status(IntEnum):
     NO_CONVERGENCE = 4
     STEP_LIMIT = 5
     NOT_RUN = 6
+    SEGMENT_OVERFLOW = 7
 
     @property
     def sentence(self) -> str:
@@ -29,4 +30,5 @@ _SENTENCES = {
     Status.NO_CONVERGENCE: "no density could be found for the pressure",
     Status.STEP_LIMIT: "took more steps than allowed: raise stepper.max_steps",
     Status.NOT_RUN: "was not computed",
+    Status.SEGMENT_OVERFLOW: "more thresholds of different reactions than there is room for",
 }

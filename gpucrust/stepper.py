@@ -207,7 +207,9 @@ def follow_segment(state: State, reaction: Reaction, sets_off: Array, burn_ended
     now = [jnp.where(begins, state.P, P_start), jnp.where(begins, mu_e, mu_e_start), state.P, mu_e, mu_e]
     segment = jnp.where(sets_off, jnp.concatenate([jnp.stack(now), label]), old)
     segment = segment.at[SEGMENT.index("mu_e_after")].set(jnp.where(burn_ended, mu_e, segment[4]))
-    return state._replace(segment=segment, segment_index=state.segment_index + begins)
+    segment_index = state.segment_index + begins
+    status = jnp.where(segment_index >= MAX_SEGMENTS, int(Status.SEGMENT_OVERFLOW), state.status)
+    return state._replace(segment=segment, segment_index=segment_index, status=status)
 
 
 def reaction_label(state: State, reaction: Reaction) -> tuple[Array, Array, Array, Array]:
@@ -272,7 +274,7 @@ def micro_step(state: State, member: Member, network: Network, settings: Setting
     output = Output(
         line=jnp.where(reached, state.grid_index, NOWHERE),
         row=profile_row(state, mixture),
-        segment_line=jnp.where(burn_ended, jnp.minimum(state.segment_index, MAX_SEGMENTS - 1), NOWHERE),
+        segment_line=jnp.where(burn_ended, state.segment_index, NOWHERE),
         segment_row=state.segment,
         trace_line=jnp.where(happens, state.n_reactions, NOWHERE),
         trace_row=trace_row(state, reaction),

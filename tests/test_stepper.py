@@ -4,7 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from gpucrust import ensemble as ensemble_module
 from gpucrust import eos
+from gpucrust import stepper as stepper_module
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.ensemble import Members, Physics, Stepper, evolve
 from gpucrust.masses import load_model
@@ -164,6 +166,15 @@ def test_failures_are_values_and_disturb_no_neighbour(models):
     short = evolve(members(1, 1), models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01, max_steps=50))
     assert list(short.status) == [Status.STEP_LIMIT]
     assert list(short.n_steps) == [50]
+
+
+def test_more_segments_than_there_is_room_for_are_a_status(models, monkeypatch):
+    for module in (stepper_module, ensemble_module):
+        monkeypatch.setattr(module, "MAX_SEGMENTS", 3)
+    pressures = np.geomspace(1e27, 6e29, 20)  # four electron captures of 56Fe and its daughters
+    result = evolve(members(1, 1), models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01))
+    assert list(result.status) == [Status.SEGMENT_OVERFLOW]
+    assert np.all(np.isnan(result.profiles["n_b"]))
 
 
 def test_composition_depends_on_the_product_of_g_and_mdot_alone(models):
