@@ -1,0 +1,96 @@
+"""The application, its errors, and what the commands share."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import gpucrust
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+app = typer.Typer(
+    name="gpucrust",
+    help="Ensemble sweeps for the crusts of accreting neutron stars.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SweepFile = Annotated[Path, typer.Argument(help="sweep file (TOML)", show_default=False)]
+Result = Annotated[Path, typer.Argument(help="result of a sweep (netCDF)", show_default=False)]
+Setting = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE over the file's, as axes.g=[1e14,2e14]")]
+
+
+def main() -> None:
+    """Entry point of the command `gpucrust`."""
+    try:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except (ValueError, OSError, MemoryError) as error:
+        print(f"gpucrust: {_sentence(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except Exception as error:
+        # a wrong option or argument; the class is typer's or click's, by version
+        if not hasattr(error, "format_message"):
+            raise
+        print(f"gpucrust: {' '.join(error.format_message().split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("gpucrust: interrupted; nothing was written", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory: take fewer members, or raise stepper.dlnP"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())
+
+
+def open_result(path: Path) -> "xr.Dataset":
+    import xarray as xr
+
+    from gpucrust.config import SweepError
+
+    if not path.is_file():
+        raise SweepError(f"{path}: there is no such file")
+    try:
+        ds = xr.load_dataset(path, engine="netcdf4")
+    except (OSError, ValueError) as error:
+        raise SweepError(f"{path}: not a netCDF file that can be read") from error
+    if "gpucrust" not in ds.attrs.get("source", ""):
+        raise SweepError(f"{path}: not a result of gpucrust")
+    return ds
+
+
+def print_failures(ds: "xr.Dataset") -> None:
+    """A table of members that have no result, or a remark."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gpucrust.status import Status
+
+    counts = {status: int((ds.status == int(status)).sum()) for status in Status}
+    if counts[Status.OK] == ds.status.size:
+        return
+    table = Table("status", "members", "meaning", title="not every member ended plainly")
+    for status, count in counts.items():
+        if count:
+            table.add_row(status.name.lower(), str(count), status.sentence)
+    Console().print(table)
+
+
+@app.callback(invoke_without_command=True)
+def version_option(
+    version: Annotated[bool, typer.Option("--version", help="show the version and stop")] = False,
+) -> None:
+    """Ensemble sweeps for the crusts of accreting neutron stars."""
+    if version:
+        print(f"gpucrust {gpucrust.__version__}")
+        raise typer.Exit
