@@ -142,10 +142,10 @@ def regulated_fusions(n_b, now, rules):
     n = 0
     for i in range(len(now.Y)):
         for j in range(i, len(now.Y)):
-            if min(now.Y[i], now.Y[j]) > Y_REACTS and may_fuse(now.codes[i], now.codes[j], rules) and n < 64:
-                if ln_tau_ratio(i, j, n_b, now, rules) < FUSION_MARGINAL:
-                    pairs[n] = now.codes[i], now.codes[j]
-                    n += 1
+            fuse = min(now.Y[i], now.Y[j]) > Y_REACTS and may_fuse(now.codes[i], now.codes[j], rules) and n < 64
+            if fuse and ln_tau_ratio(i, j, n_b, now, rules) < FUSION_MARGINAL:
+                pairs[n] = now.codes[i], now.codes[j]
+                n += 1
     return pairs[:n]
 
 
