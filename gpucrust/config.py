@@ -129,6 +129,13 @@ class PhysicsSection(_Section):
     lattice: bool = Field(False, description="Coulomb lattice energy")
     neutron_eos: str = Field("mackie-baym", description="energy of neutron matter: " + ", ".join(NEUTRON_MATTER))
     neutrino_fraction: float = Field(0.0, ge=0, le=1, description="of electron captures' energy, lost in neutrinos")
+    one_component: bool = Field(False, description="all nuclei convert together, as in Haensel & Zdunik (1990)")
+
+    @model_validator(mode="after")
+    def _one_table(self) -> Self:
+        if self.one_component and self.policy == "unmixed":
+            raise ValueError('one_component needs policy = "mixed" or "aligned": nuclei convert from one mass table')
+        return self
 
     @field_validator("neutron_eos")
     @classmethod

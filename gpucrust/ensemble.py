@@ -65,6 +65,7 @@ class Physics:
     lattice: bool = False
     neutron_eos: str = "mackie-baym"
     neutrino_fraction: float = 0.0
+    one_component: bool = False
     sigma: float = 0.0  # MeV, errors of theory masses of samples other than 0
     seed: int = 0
 
@@ -147,14 +148,15 @@ def refill(lanes: Lanes, fresh: Lanes, replace: Array) -> Lanes:
     return jax.tree.map(choose, fresh, lanes)
 
 
-@partial(jax.jit, static_argnames="steps", donate_argnums=0)
-def advance(lanes: Lanes, network: Network, settings: Settings, steps: int) -> Lanes:
-    """`steps` micro-steps of every running lane (fewer if all end)."""
+@partial(jax.jit, static_argnames=("steps", "whole"), donate_argnums=0)
+def advance(lanes: Lanes, network: Network, settings: Settings, steps: int, whole: bool = False) -> Lanes:
+    """`steps` micro-steps of every running lane (fewer if all end); whole: of crusts of one component."""
     lane = jnp.arange(lanes.profile.shape[0])
 
     def one_step(state: State, _: None) -> tuple[State, tuple[Output, tuple[Array, Array]]]:
         running = state.status == RUNNING
-        new, output = jax.vmap(micro_step, in_axes=(0, 0, None, None))(state, lanes.member, network, settings)
+        one_lane = partial(micro_step, network=network, settings=settings, whole=whole)
+        new, output = jax.vmap(one_lane)(state, lanes.member)
         new = refill_state(state, new, running)
         lines = ("line", "segment_line", "trace_line")
         output = output._replace(**{x: jnp.where(running, getattr(output, x), NOWHERE) for x in lines})
@@ -295,7 +297,7 @@ def _evolve(
             lanes = fresh if lanes is None else refill(lanes, fresh, jnp.asarray(marks))
         if lanes is None or np.all(occupant < 0):
             break
-        lanes = advance(lanes, network, settings, STEPS_PER_CALL)
+        lanes = advance(lanes, network, settings, STEPS_PER_CALL, physics.one_component)
         status = np.asarray(lanes.state.status)
         ended = np.flatnonzero((occupant >= 0) & (status != RUNNING))
         if ended.size:

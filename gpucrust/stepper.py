@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gpucrust import eos, reactions
+from gpucrust import eos, one_component, reactions
 from gpucrust.candidates import (
     Y_REACTS,
     Reaction,
@@ -225,17 +225,26 @@ def trace_row(state: State, reaction: Reaction) -> Array:
     return jnp.stack([jnp.asarray(x, float) for x in row])
 
 
-def micro_step(state: State, member: Member, network: Network, settings: Settings) -> tuple[State, Output]:
-    """One evaluation of all affinities, then one reaction or one move (module docstring)."""
+def micro_step(
+    state: State, member: Member, network: Network, settings: Settings, whole: bool = False
+) -> tuple[State, Output]:
+    """One evaluation of all affinities, then one reaction or one move (module docstring).
+
+    With `whole` (static) the crust has one component, and a reaction converts all of it (`one_component`).
+    """
     matter = settings.matter
     mixture = mixture_of(state.nuclide, state.Y, state.Y_n)
     Z, dZ, k = nuclide_Z(state.nuclide), CHANNEL_DZ[:, None], CHANNEL_K[:, None]
     dz53 = reactions.z53(jnp.maximum(Z + dZ, 0)) - reactions.z53(Z)
     largest = jnp.minimum(state.Y, member.chunk)
     amount = jnp.where(k < 0, jnp.minimum(largest, state.Y_n / jnp.maximum(-k, 1)), largest)
+    if whole:
+        amount, enough = jnp.zeros_like(amount), jnp.asarray(one_component.CHANNEL_OPEN)[:, None]
+        possible = (state.Y > Y_REACTS) & enough
+    else:
+        enough = (k >= 0) | (state.Y_n > -k * SCARCE * member.chunk)
+        possible = (state.Y > Y_REACTS) & (amount > Y_DROPPED) & enough
     g = reactions.affinity(state.dE, dZ, k, dz53, amount, state.n_b, mixture, matter)
-    enough = (k >= 0) | (state.Y_n > -k * SCARCE * member.chunk)
-    possible = (state.Y > Y_REACTS) & (amount > Y_DROPPED) & enough
 
     reaction, lowest_class = most_urgent_channel(state, amount, g, possible & (g < THRESHOLD))
     fusions, ln_tau = None, None
@@ -271,6 +280,8 @@ def micro_step(state: State, member: Member, network: Network, settings: Setting
     burn_ended = ~something & ~state.searching
     mu_e = eos.electron_chemical_potential(state.n_b * mixture.Y_e)
     state = follow_segment(state, reaction, happens & state.searching, burn_ended, mu_e)
+    if whole:
+        reaction = one_component.convert_all(reaction, happens, state, mixture, member, network, settings)
     output = Output(
         line=jnp.where(reached, state.grid_index, NOWHERE),
         row=profile_row(state, mixture),
@@ -281,8 +292,12 @@ def micro_step(state: State, member: Member, network: Network, settings: Setting
     )
 
     after = react(state, reaction, happens, member, network, settings)
-    mixture = mixture_of(after.nuclide, after.Y, after.Y_n)
-    n_b = jnp.where(happens, solve(state.P, mixture), n_b_trial)
+    Y_e_before, mixture = mixture.Y_e, mixture_of(after.nuclide, after.Y, after.Y_n)
+    if whole:  # the density jumps
+        guess = state.n_b * jnp.where(happens, Y_e_before / jnp.asarray(mixture.Y_e), 1.0)
+        n_b = jnp.where(happens, eos.density_at_pressure(state.P, mixture, matter, guess, 15), n_b_trial)
+    else:
+        n_b = jnp.where(happens, solve(state.P, mixture), n_b_trial)
     P_there = eos.pressure(n_b, mixture, matter)
     P = jnp.where(happens, state.P, jnp.where(at_target, P_target, P_there))
     n_steps = state.n_steps + 1

@@ -59,6 +59,7 @@ class Plan:
             lattice=p.lattice,
             neutron_eos=p.neutron_eos,
             neutrino_fraction=p.neutrino_fraction,
+            one_component=p.one_component,
             sigma=perturbation.sigma,
             seed=perturbation.seed,
         )
