@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from gpucrust import eos, pycno, reactions
-from gpucrust.constants import NEUTRON_EXCESS
+from gpucrust.constants import NEUTRON_EXCESS, RHO_PER_N_B
 from gpucrust.eos import Matter, Mixture
 from gpucrust.network import N_STRIDE, Network, fusion_index, fusion_product, nuclide_energy, nuclide_Z
 from gpucrust.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, FAST_FUSION, SLOW_FUSION
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Y_REACTS = 1e-12
 """Nuclides at or below this abundance per baryon do not react."""
+
+SUDDEN = 1e6
+"""Nuclei that fuse from a density on have a burn time that falls as its -SUDDEN-th power, and is 1 s there."""
 
 
 class Reaction(NamedTuple):
@@ -44,6 +47,7 @@ class Fusions(NamedTuple):
     ln_Y2: Array
     ln_Y_nuclei: Array
     ln_offset: Array  # ln 1/2 for identical nuclei, less the logarithm of the rate's scale
+    ln_density: Array | None  # ln of the density in g cm^-3 from which the pair fuses, if not by burn time
 
 
 def most_urgent_channel(state: "State", amount: Array, g: Array, allowed: Array) -> tuple[Reaction, Array]:
@@ -68,14 +72,23 @@ def most_urgent_channel(state: "State", amount: Array, g: Array, allowed: Array)
     return reaction, lowest
 
 
-def fusions_of(nuclide: Array, Y: Array, ln_rate_scale: Array, network: Network) -> Fusions:
-    """The pairs of slots (nuclide, Y: (slots,))."""
+def fusions_of(
+    nuclide: Array, Y: Array, ln_rate_scale: Array, network: Network, density: Array | None = None
+) -> Fusions:
+    """The pairs of slots (nuclide, Y: (slots,)).
+
+    density: (61,) g cm^-3 by charge number from which two nuclei of one element fuse instead of by burn time, or None.
+    """
     first, second = np.triu_indices(Y.shape[0])
     index, light = fusion_index(nuclide)
     fuses = light & (Y > Y_REACTS)
     ln_Y = jnp.log(jnp.where(Y > 0, Y, 1.0))
     assert network.pairs is not None
     constants = network.pairs[index[first], index[second]]
+    ln_density = None
+    if density is not None:
+        Z = nuclide_Z(nuclide)
+        ln_density = jnp.log(jnp.where(Z[first] == Z[second], density[Z[first]], jnp.inf))
     return Fusions(
         first=first,
         second=second,
@@ -85,6 +98,7 @@ def fusions_of(nuclide: Array, Y: Array, ln_rate_scale: Array, network: Network)
         ln_Y2=ln_Y[second],
         ln_Y_nuclei=jnp.log(jnp.sum(Y)),
         ln_offset=jnp.asarray(np.where(first == second, np.log(0.5), 0.0)) - ln_rate_scale,
+        ln_density=ln_density,
     )
 
 
@@ -97,7 +111,16 @@ def burn_conditions(n_b: Array, mixture: Mixture, Y_nuclei: Array) -> pycno.Cond
 def ln_burn_time(fusions: Fusions, conditions: pycno.Conditions, n_b: Array) -> Array:
     """ln of the burn time of each pair, s."""
     f = fusions
+    if f.ln_density is not None:
+        return SUDDEN * (f.ln_density - jnp.log(n_b * RHO_PER_N_B))
     return f.ln_offset + pycno.ln_burn_time(f.constants, conditions, f.ln_Y1, f.ln_Y2, f.ln_Y_nuclei, n_b)
+
+
+def ln_burn_time_slope(fusions: Fusions, conditions: pycno.Conditions) -> Array:
+    """d ln tau/d ln n_b at frozen composition."""
+    if fusions.ln_density is not None:
+        return jnp.full_like(fusions.ln_density, -SUDDEN)
+    return pycno.ln_burn_time_slope(fusions.constants, conditions)
 
 
 def fastest_fusion(

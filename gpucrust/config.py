@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gpucrust.eos import NEUTRON_MATTER
-from gpucrust.nuclide import parse_nuclide
+from gpucrust.nuclide import ELEMENTS, parse_nuclide
 
 MAX_AXIS = 1_000_000
 IRON = {"fe56": {"Fe56": 1.0}}
@@ -130,11 +130,24 @@ class PhysicsSection(_Section):
     neutron_eos: str = Field("mackie-baym", description="energy of neutron matter: " + ", ".join(NEUTRON_MATTER))
     neutrino_fraction: float = Field(0.0, ge=0, le=1, description="of electron captures' energy, lost in neutrinos")
     one_component: bool = Field(False, description="all nuclei convert together, as in Haensel & Zdunik (1990)")
+    fusion_density: dict[str, Positive] = Field(
+        {}, description="g cm^-3 by element from which its nuclei fuse; those not named never do; {}: by burn time"
+    )
+
+    @field_validator("fusion_density")
+    @classmethod
+    def _elements(cls, value: dict[str, float]) -> dict[str, float]:
+        for name in value:
+            if name not in ELEMENTS[2:]:
+                raise ValueError(f"'{name}' is no element from He to Nd")
+        return value
 
     @model_validator(mode="after")
-    def _one_table(self) -> Self:
+    def _one_component_alone(self) -> Self:
         if self.one_component and self.policy == "unmixed":
-            raise ValueError('one_component needs policy = "mixed" or "aligned": nuclei convert from one mass table')
+            raise ValueError('one_component needs policy = "mixed" or "aligned": nuclei convert by one mass table')
+        if self.fusion_density and not (self.one_component and self.pycno):
+            raise ValueError("fusion_density needs one_component = true and pycno = true")
         return self
 
     @field_validator("neutron_eos")
@@ -183,6 +196,7 @@ class MassesSection(_Section):
     """Mass tables of your own."""
 
     tables: dict[str, str] = Field({}, description="CSV files (Z,N,mass_excess in MeV) by name")
+    liquid_drop: str | None = Field(None, description="TOML file of constants of MB-refit in place of its own")
 
 
 class Sweep(_Section):
@@ -227,6 +241,8 @@ class Sweep(_Section):
         for name in self.axes.ash:
             if name not in self.ash:
                 raise ValueError(f"axes.ash: no table [ash.{name}]; there are {', '.join(self.ash)}")
+            if self.physics.one_component and len(self.ash[name]) > 1:
+                raise ValueError(f"physics.one_component: ash '{name}' has more than one nuclide")
             if len(self.ash[name]) > self.stepper.slots:
                 raise ValueError(f"ash '{name}' has more nuclides than stepper.slots = {self.stepper.slots}")
         for name in self.optional_models:

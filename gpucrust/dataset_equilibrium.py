@@ -19,6 +19,7 @@ from gpucrust.layers import (
     depth_times_g,
     equilibrium_ratio_profile,
     find_layers,
+    pieces_between_jumps,
     pieces_of,
     thickness_times_g,
 )
@@ -62,7 +63,10 @@ def analyse(plan: "Plan", evolution: Evolution) -> Analysis:
             thickness_g.append(np.empty(0))
             continue
         own = {name: p[name][i] for name in ("segment", "P_threshold", "mu_e_threshold")}
-        pieces = pieces_of(P, mu_e[i], own, evolution.segments[i])
+        if plan.physics.one_component:
+            pieces = pieces_between_jumps(P, mu_e[i], evolution.segments[i])
+        else:
+            pieces = pieces_of(P, mu_e[i], own, evolution.segments[i])
         found = find_layers(pieces, P, nodiff[i])
         ratio[i] = equilibrium_ratio_profile(pieces, P, nodiff[i], frozen[i])
         regime[i] = found.regime[np.searchsorted(found.P_start, P, side="right") - 1]
@@ -130,10 +134,11 @@ def _apply(function: Any, *arguments: Any) -> xr.DataArray:
     return xr.apply_ufunc(lambda *x: np.asarray(function(*x)), *arguments)
 
 
-def _thicknesses(found: Analysis, i: int, g: float, cut: float) -> np.ndarray:
-    """Thickness in m of the layers of an evolution at surface gravity g; 0 for those thinner than the cut."""
-    thickness = found.thickness_g[i] / g / 100
-    return np.where(thickness >= cut, thickness, 0.0)
+def _kept_layers(found: Analysis, i: int, g: float, cut: float) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and thickness in m of an evolution's layers at surface gravity g: jumps, and those not below the cut."""
+    layers, thickness = found.layers[i], found.thickness_g[i] / g / 100
+    kept = np.flatnonzero((thickness >= cut) | (layers.P_start == layers.P_end))
+    return kept, thickness[kept]
 
 
 def _add_summaries(ds: xr.Dataset, plan: "Plan", evolution: Evolution, found: Analysis) -> xr.Dataset:
@@ -150,10 +155,10 @@ def _add_summaries(ds: xr.Dataset, plan: "Plan", evolution: Evolution, found: An
         if np.isnan(found.ratio[i, 0]):
             continue
         for j, g in enumerate(a.g):
-            thickness = _thicknesses(found, i, g, cut)
+            kept, thickness = _kept_layers(found, i, g, cut)
             broken[i, j] = thickness.sum()
             inside = np.zeros(len(P), bool)
-            for k in np.flatnonzero(thickness):
+            for k in kept:
                 inside |= (P >= found.layers[i].P_start[k]) & (P <= found.layers[i].P_end[k])
             flux[i, j] = g * np.max(np.abs(J_n[i, inside]), initial=0.0)
     by_member = plan.evolution_of
@@ -165,7 +170,7 @@ def _add_summaries(ds: xr.Dataset, plan: "Plan", evolution: Evolution, found: An
     ds["broken_thickness"] = broken_m.isel(dict.fromkeys((*unused, *no_mdot), 0)).assign_attrs(
         units="m",
         long_name="thickness of all layers out of diffusion equilibrium",
-        comment=f"layers of {cut:g} m or more",
+        comment=f"layers of {cut:g} m or more, and jumps of mu_e at one pressure",
     )
     ds["max_J_ratio"] = ratio_m.isel(dict.fromkeys(unused, 0)).assign_attrs(
         units="1", long_name="largest J_n over J_acc, by size, in layers out of diffusion equilibrium"
@@ -179,15 +184,14 @@ def _add_layers(ds: xr.Dataset, plan: "Plan", found: Analysis) -> xr.Dataset:
     g_of = np.broadcast_to(np.asarray(a.g)[:, None], plan.evolution_of.shape).ravel()
     count, rows = np.zeros(plan.n_members, np.int32), []
     for m, i in enumerate(plan.evolution_of.ravel()):
-        thickness = _thicknesses(found, i, g_of[m], cut)
-        kept = np.flatnonzero(thickness)
+        kept, thickness = _kept_layers(found, i, g_of[m], cut)
         count[m] = kept.size
         layers = found.layers[i]
         rows.append(
             [
                 np.full(kept.size, m),
                 *(x[kept] for x in (layers.regime, layers.P_start, layers.P_end)),
-                thickness[kept],
+                thickness,
             ]
         )
     member, regime, P_start, P_end, thickness = (np.concatenate(column) for column in zip(*rows, strict=True))
@@ -215,7 +219,11 @@ def _add_layers(ds: xr.Dataset, plan: "Plan", found: Analysis) -> xr.Dataset:
         "layer_thickness": (
             "layer",
             thickness,
-            {"units": "m", "long_name": "thickness of a layer", "comment": f"layers of {cut:g} m or more"},
+            {
+                "units": "m",
+                "long_name": "thickness of a layer",
+                "comment": f"layers of {cut:g} m or more, and jumps of mu_e at one pressure",
+            },
         ),
     }
     return ds.assign({name: xr.Variable(*parts) for name, parts in variables.items()})

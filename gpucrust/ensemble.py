@@ -18,7 +18,7 @@ from jax import Array
 from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.eos import Matter
-from gpucrust.masses.registry import MassModel
+from gpucrust.masses.registry import Z_MAX, MassModel
 from gpucrust.network import MassErrors, Network, build_network, member_key, nuclide_code
 from gpucrust.status import Status
 from gpucrust.stepper import (
@@ -66,6 +66,7 @@ class Physics:
     neutron_eos: str = "mackie-baym"
     neutrino_fraction: float = 0.0
     one_component: bool = False
+    fusion_density: tuple[tuple[int, float], ...] = ()  # charge number, g cm^-3
     sigma: float = 0.0  # MeV, errors of theory masses of samples other than 0
     seed: int = 0
 
@@ -227,11 +228,15 @@ def batch_members(
 
 def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
     """The shared rules as arrays for the device."""
+    density = np.full(Z_MAX + 1, np.inf)
+    for Z, rho in physics.fusion_density:
+        density[Z] = rho
     return Settings(
         matter=Matter(jnp.array(eos.NEUTRON_MATTER[physics.neutron_eos]), jnp.array(float(physics.lattice))),
         t_weak=jnp.array(physics.t_weak),
         neutrino_fraction=jnp.array(physics.neutrino_fraction),
         max_steps=jnp.array(stepper.max_steps),
+        fusion_density=jnp.array(density) if physics.fusion_density else None,
     )
 
 

@@ -47,11 +47,16 @@ _BETWEEN = {
 
 @dataclass(frozen=True)
 class Piece:
-    """mu_e along a stretch of one crust without jumps: points in increasing pressure."""
+    """mu_e along a stretch of one crust, in increasing pressure; or a jump, two points of one pressure."""
 
     P: np.ndarray  # dyn cm^-2
     mu_e: np.ndarray  # MeV
     sliding: bool  # along one marginal reaction, else at frozen composition
+
+    @property
+    def jump(self) -> bool:
+        """A finite part of the crust converts at one pressure."""
+        return bool(self.P[0] == self.P[-1])
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,22 @@ def pieces_of(
     return [piece for piece in pieces if len(piece.P) > 1]
 
 
+def pieces_between_jumps(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray) -> list[Piece]:
+    """The pieces of a crust of one component: composition is frozen between jumps. Arguments as of `pieces_of`."""
+    pieces: list[Piece] = []
+    since, mu_since = pressures[0], mu_e[0]
+    for row in segments[~np.isnan(segments[:, 0])]:
+        event = dict(zip(SEGMENT, row, strict=True))
+        P, before, after = event["P_end"] * DYN_PER_CM2, event["mu_e_end"], event["mu_e_after"]
+        between = (pressures > since) & (pressures < P)
+        pieces.append(_piece([since, *pressures[between], P], [mu_since, *mu_e[between], before], sliding=False))
+        pieces.append(Piece(np.array([P, P]), np.array([before, after]), sliding=False))
+        since, mu_since = P, after
+    beyond = pressures > since
+    pieces.append(_piece([since, *pressures[beyond]], [mu_since, *mu_e[beyond]], sliding=False))
+    return [piece for piece in pieces if len(piece.P) > 1]
+
+
 def _piece(P: list[float], mu_e: list[float], *, sliding: bool) -> Piece:
     """A piece without points that coincide; the last point stays."""
     P_points, mu_points = np.array(P), np.array(mu_e)
@@ -178,13 +199,20 @@ def find_layers(pieces: list[Piece], pressures: np.ndarray, nodiff: np.ndarray) 
     """All stretches of one regime, equilibrium included, in increasing pressure.
 
     Along a piece R is interpolated between the middles of its intervals, so that boundaries do not stick to the
-    recorded pressures. An excursion over a bound and back that goes no further than BAND does not count.
+    recorded pressures. An excursion over a bound and back that goes no further than BAND does not count. A jump is a
+    decreasing layer that begins and ends at one pressure.
     """
     starts: list[float] = []
     kinds: list[int] = []
     low: list[float] = []  # least and largest R of each stretch
     high: list[float] = []
     for piece in pieces:
+        if piece.jump:
+            starts.append(float(piece.P[0]))
+            kinds.append(int(Regime.DECREASING))
+            low.append(-np.inf)
+            high.append(-np.inf)
+            continue
         middle, ratio = ratios_along(piece, pressures, nodiff)
         x = np.log(np.concatenate([piece.P[:1], middle, piece.P[-1:]]))
         R = np.concatenate([ratio[:1], ratio, ratio[-1:]])
@@ -195,7 +223,7 @@ def find_layers(pieces: list[Piece], pressures: np.ndarray, nodiff: np.ndarray) 
         for left, right in itertools.pairwise(sorted(edges)):
             inside = np.interp([left, (left + right) / 2, right], x, R)
             inside = np.concatenate([inside, R[(x > left) & (x < right)]])
-            starts.append(float(np.exp(left)))
+            starts.append(float(piece.P[0] if left == x[0] else np.exp(left)))
             kinds.append(int(regime_of(inside[1])))
             low.append(float(inside.min()))
             high.append(float(inside.max()))

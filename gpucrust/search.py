@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gpucrust import eos, pycno, reactions
-from gpucrust.candidates import Fusions, burn_conditions, ln_burn_time
+from gpucrust.candidates import Fusions, burn_conditions, ln_burn_time, ln_burn_time_slope
 from gpucrust.eos import Mixture
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, THRESHOLD
 
@@ -62,7 +62,7 @@ def crossings_of(
         conditions = burn_conditions(n_b, mixture, jnp.sum(state.Y))
         slope_P = eos.pressure_slope(n_b, mixture, matter) / state.P
         h = jnp.concatenate([h, ln_tau - jnp.log(state.P / member.g_mdot) - LN_LANDING])
-        slope = jnp.concatenate([slope, pycno.ln_burn_time_slope(fusions.constants, conditions) - slope_P])
+        slope = jnp.concatenate([slope, ln_burn_time_slope(fusions, conditions) - slope_P])
         possible = jnp.concatenate([possible, fusions.possible])
     # A fusion that costs energy never happens, however fast: it is told by its burn time having been short already
     # at the quiet density. The margin allows for the error of the linear prediction.
@@ -118,6 +118,7 @@ def next_density(
             ln_Y1=fusions.ln_Y1[pair],
             ln_Y2=fusions.ln_Y2[pair],
             ln_offset=fusions.ln_offset[pair],
+            ln_density=None if fusions.ln_density is None else fusions.ln_density[pair],
         )
         ln_tau = ln_burn_time(this, burn_conditions(n_b, mixture, jnp.sum(state.Y)), n_b)
         ln_ratio = ln_tau - jnp.log(eos.pressure(n_b, mixture, matter) / member.g_mdot)

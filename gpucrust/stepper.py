@@ -58,6 +58,7 @@ class Settings(NamedTuple):
     t_weak: Array  # s
     neutrino_fraction: Array  # of the Gibbs energy that electron captures release
     max_steps: Array
+    fusion_density: Array | None = None  # (61,) g cm^-3 from which nuclei of a charge number fuse, if not by burn time
 
 
 class Member(NamedTuple):
@@ -239,8 +240,8 @@ def micro_step(
     largest = jnp.minimum(state.Y, member.chunk)
     amount = jnp.where(k < 0, jnp.minimum(largest, state.Y_n / jnp.maximum(-k, 1)), largest)
     if whole:
-        amount, enough = jnp.zeros_like(amount), jnp.asarray(one_component.CHANNEL_OPEN)[:, None]
-        possible = (state.Y > Y_REACTS) & enough
+        amount = jnp.broadcast_to(state.Y, amount.shape)
+        possible = (state.Y > Y_REACTS) & jnp.asarray(one_component.CHANNEL_OPEN)[:, None]
     else:
         enough = (k >= 0) | (state.Y_n > -k * SCARCE * member.chunk)
         possible = (state.Y > Y_REACTS) & (amount > Y_DROPPED) & enough
@@ -249,7 +250,7 @@ def micro_step(
     reaction, lowest_class = most_urgent_channel(state, amount, g, possible & (g < THRESHOLD))
     fusions, ln_tau = None, None
     if network.pairs is not None:
-        fusions = fusions_of(state.nuclide, state.Y, member.ln_rate_scale, network)
+        fusions = fusions_of(state.nuclide, state.Y, member.ln_rate_scale, network, settings.fusion_density)
         ln_tau = ln_burn_time(fusions, burn_conditions(state.n_b, mixture, jnp.sum(state.Y)), state.n_b)
         fusion, fusion_class = fastest_fusion(state, fusions, ln_tau, mixture, member, network, settings)
         fuses = fusion_class < lowest_class
@@ -292,12 +293,12 @@ def micro_step(
     )
 
     after = react(state, reaction, happens, member, network, settings)
-    Y_e_before, mixture = mixture.Y_e, mixture_of(after.nuclide, after.Y, after.Y_n)
-    if whole:  # the density jumps
-        guess = state.n_b * jnp.where(happens, Y_e_before / jnp.asarray(mixture.Y_e), 1.0)
-        n_b = jnp.where(happens, eos.density_at_pressure(state.P, mixture, matter, guess, 15), n_b_trial)
+    before, mixture = mixture, mixture_of(after.nuclide, after.Y, after.Y_n)
+    if whole:
+        n_b_after = one_component.density_after(state.P, state.n_b, before, mixture, settings)
     else:
-        n_b = jnp.where(happens, solve(state.P, mixture), n_b_trial)
+        n_b_after = solve(state.P, mixture)
+    n_b = jnp.where(happens, n_b_after, n_b_trial)
     P_there = eos.pressure(n_b, mixture, matter)
     P = jnp.where(happens, state.P, jnp.where(at_target, P_target, P_there))
     n_steps = state.n_steps + 1

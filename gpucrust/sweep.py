@@ -17,6 +17,7 @@ from gpucrust.config import Sweep, SweepError, check_sweep, load_sweep
 from gpucrust.dataset import RunInfo, build_dataset
 from gpucrust.ensemble import Members, Physics, Progress, Stepper, evolve
 from gpucrust.masses import MassModel, MissingTableError, load_model
+from gpucrust.nuclide import ELEMENTS
 
 AXES = ("mass_model", "ash", "pycno_log10_scale", "sample", "g", "mdot")
 """Dimensions of a sweep, in the order of the dataset."""
@@ -60,6 +61,7 @@ class Plan:
             neutron_eos=p.neutron_eos,
             neutrino_fraction=p.neutrino_fraction,
             one_component=p.one_component,
+            fusion_density=tuple((ELEMENTS.index(name), rho) for name, rho in p.fusion_density.items()),
             sigma=perturbation.sigma,
             seed=perturbation.seed,
         )
@@ -118,11 +120,18 @@ def make_plan(sweep: Sweep, folder: Path = Path()) -> Plan:
 
 def _load_models(sweep: Sweep, folder: Path) -> tuple[list[MassModel], list[str]]:
     tables = {name: folder / path for name, path in sweep.masses.tables.items()}
+    drop = sweep.masses.liquid_drop
     models, left_out = [], []
     for name in sweep.axes.mass_model:
         try:
             models.append(
-                load_model(name, ame=sweep.physics.ame, policy=sweep.physics.policy, extra_tables=tables or None)
+                load_model(
+                    name,
+                    ame=sweep.physics.ame,
+                    policy=sweep.physics.policy,
+                    extra_tables=tables or None,
+                    liquid_drop_constants=folder / drop if drop else None,
+                )
             )
         except MissingTableError as error:
             if name not in sweep.optional_models:

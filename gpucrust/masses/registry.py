@@ -170,9 +170,11 @@ def _table_builders(theories: Mapping[str, TableLoader]) -> dict[str, Builder]:
     return builders
 
 
-def liquid_drop_sources(ame: str) -> Sources:
+def liquid_drop_sources(ame: str, constants: Path | None = None) -> Sources:
     """The liquid drop alone, for every nuclide: measured masses (of whichever `ame`) would spoil its smoothness."""
-    return Sources(np.stack([empty_chart(), liquid_drop.liquid_drop_chart(), empty_chart()]), liquid_drop.CITATION)
+    drop = liquid_drop.LiquidDropConstants.from_toml(constants) if constants else liquid_drop.MB_REFIT
+    citation = f"{liquid_drop.CITATION}; with the constants of {constants.name}" if constants else liquid_drop.CITATION
+    return Sources(np.stack([empty_chart(), liquid_drop.liquid_drop_chart(drop), empty_chart()]), citation)
 
 
 BUILDERS: dict[str, Builder] = {
@@ -184,7 +186,12 @@ BUILDERS: dict[str, Builder] = {
 
 
 def load_model(
-    name: str, *, ame: str = "AME2016", policy: str = "mixed", extra_tables: Mapping[str, Path] | None = None
+    name: str,
+    *,
+    ame: str = "AME2016",
+    policy: str = "mixed",
+    extra_tables: Mapping[str, Path] | None = None,
+    liquid_drop_constants: Path | None = None,
 ) -> MassModel:
     """The mass model of that name.
 
@@ -193,11 +200,13 @@ def load_model(
       unmixed  the same table, and the three apart, from which each reaction takes both its masses;
       aligned  theory and DZ31 shifted to join what is inside them, see `aligned`.
     extra_tables: CSV tables (Z,N,mass_excess in MeV) by name; each may be used as NAME or NAME+DZ31.
+    liquid_drop_constants: TOML file of constants that MB-refit takes in place of its own.
 
     Raises UnknownModelError for an unknown name, table or policy, MissingTableError for a table that must be
     installed first, and MassTableError for one that is not sound.
     """
     builders = BUILDERS | _extra_builders(extra_tables or {})
+    builders["MB-refit"] = partial(liquid_drop_sources, constants=liquid_drop_constants)
     for kind, given, valid in (
         ("mass model", name, builders),
         ("AME table", ame, AME_TABLES),
