@@ -1,8 +1,8 @@
 """The one-component crust (Haensel & Zdunik 1990, A&A 227, 431): all nuclei of a crust convert together.
 
-One nuclide at a time. Once a capture or an emission by all nuclei would lower the Gibbs energy at constant pressure
-(to second order in the amount, as everywhere in the engine), all make it, and go on as long as it falls: odd-odd
-daughters of even-even nuclei capture their second electron, neutrons are set free. Nuclei fuse in pairs once their
+One nuclide at a time. Once a capture or an emission by all nuclei would lower the Gibbs energy at constant pressure,
+all make it, and go on as long as it falls: odd-odd daughters of even-even nuclei capture their second electron,
+neutrons are set free. Nuclei fuse in pairs once their
 burn time is below the compression time or, for comparison, from a given density on. The composition jumps, mu_e falls,
 and the heat is the finite change of the Gibbs energy.
 
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from gpucrust import eos, reactions
-from gpucrust.candidates import Reaction
+from gpucrust.candidates import Y_REACTS, Reaction
 from gpucrust.constants import NEUTRON_EXCESS
-from gpucrust.eos import Mixture
+from gpucrust.eos import Matter, Mixture
 from gpucrust.network import N_STRIDE, Network, channel_row, nuclide_energy, nuclide_Z
 from gpucrust.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS
 
@@ -31,18 +32,32 @@ JUMP_ITERATIONS = 15
 """Of Newton's method for the density behind a jump, from a guess of unchanged electron density."""
 
 
-def gibbs_energy(E: Array, n_b: Array, mixture: Mixture, settings: "Settings") -> Array:
+def gibbs_energy(E: ArrayLike, n_b: Array, mixture: Mixture, matter: Matter) -> Array:
     """Gibbs energy per baryon less m_u, MeV; E: sum of the nuclei's masses less A m_u, per baryon."""
     n_e, n_n = n_b * jnp.asarray(mixture.Y_e), n_b * jnp.asarray(mixture.Y_n)
-    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(n_n, settings.matter)
-    lattice = 4 / 3 * reactions.lattice_chemical_potential(n_e, settings.matter) * mixture.Y_z53
-    return E + mixture.Y_e * eos.electron_chemical_potential(n_e) + mixture.Y_n * mu_n + lattice
+    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(n_n, matter)
+    lattice = 4 / 3 * reactions.lattice_chemical_potential(n_e, matter) * mixture.Y_z53
+    return jnp.asarray(E) + mixture.Y_e * eos.electron_chemical_potential(n_e) + mixture.Y_n * mu_n + lattice
 
 
-def density_after(P: Array, n_b: Array, before: Mixture, after: Mixture, settings: "Settings") -> Array:
+def density_after(P: Array, n_b: Array, before: Mixture, after: Mixture, matter: Matter) -> Array:
     """n_b behind a jump at constant pressure, fm^-3: `before` has density n_b."""
-    guess = n_b * before.Y_e / jnp.maximum(after.Y_e, 1e-9)
-    return eos.density_at_pressure(P, after, settings.matter, guess, JUMP_ITERATIONS)
+    guess = n_b * jnp.asarray(before.Y_e) / jnp.asarray(after.Y_e)
+    return eos.density_at_pressure(P, after, matter, guess, JUMP_ITERATIONS)
+
+
+def affinity(
+    dE: Array, dZ: ArrayLike, k: ArrayLike, dz53: Array, amount: Array, n_b: Array, mixture: Mixture, matter: Matter
+) -> Array:
+    """Change of the Gibbs energy per reaction, MeV, when the whole amount (per baryon) reacts at constant pressure.
+
+    Arguments broadcast; those of `reactions.affinity`, which is this to second order in the amount.
+    """
+    Y_e = jnp.asarray(mixture.Y_e)
+    after = Mixture(jnp.maximum(Y_e + dZ * amount, 0.01 * Y_e), mixture.Y_n + k * amount, mixture.Y_z53 + dz53 * amount)
+    n_b_after = density_after(eos.pressure(n_b, mixture, matter), n_b, mixture, after, matter)
+    change = gibbs_energy(0.0, n_b_after, after, matter) - gibbs_energy(0.0, n_b, mixture, matter)
+    return dE + change / jnp.maximum(amount, Y_REACTS)
 
 
 def convert_all(
@@ -55,7 +70,7 @@ def convert_all(
     settings: "Settings",
 ) -> Reaction:
     """The reaction made by every nucleus and followed at constant pressure until no step lowers the Gibbs energy."""
-    dZ, k = jnp.asarray(CHANNEL_DZ), jnp.asarray(CHANNEL_K)
+    matter, dZ, k = settings.matter, jnp.asarray(CHANNEL_DZ), jnp.asarray(CHANNEL_K)
     parent = state.nuclide[reaction.first]
     nuclei = jnp.where(reaction.channel == CHANNELS, 2, 1)
     amount = state.Y[reaction.first] / nuclei
@@ -63,10 +78,10 @@ def convert_all(
     def gibbs_energy_of(code: Array, free: Array) -> Array:
         """Per baryon, MeV, once all nuclei are this nuclide and so many neutrons are free of each."""
         Z = nuclide_Z(code)
-        after = Mixture(amount * Z, state.Y_n + free * amount, amount * reactions.z53(Z))
-        n_b = density_after(state.P, state.n_b, mixture, after, settings)
+        after = Mixture(amount * jnp.maximum(Z, 1), state.Y_n + free * amount, amount * reactions.z53(Z))
+        n_b = density_after(state.P, state.n_b, mixture, after, matter)
         E = amount * nuclide_energy(code, member.model, network, member.errors)
-        return gibbs_energy(E, n_b, after, settings)
+        return gibbs_energy(E, n_b, after, matter)
 
     def with_next(code: Array, free: Array, G: Array) -> tuple[Array, ...]:
         """(code, free, G), the same after the channel that goes next, and whether any does."""
@@ -82,7 +97,7 @@ def convert_all(
     begin = with_next(reaction.daughter, reaction.k, gibbs_energy_of(reaction.daughter, reaction.k))
     daughter, free, G, *_ = jax.lax.while_loop(lambda x: happens & x[-1], lambda x: with_next(*x[3:6]), begin)
     E_before = nuclei * amount * nuclide_energy(parent, member.model, network, member.errors)
-    released = gibbs_energy(E_before, state.n_b, mixture, settings) - G
+    released = gibbs_energy(E_before, state.n_b, mixture, matter) - G
     return reaction._replace(
         daughter=daughter, k=free, amount=amount, energy=released / amount, mismatch=jnp.array(0.0)
     )

@@ -5,13 +5,14 @@ predicted from the slopes of all affinities and its root solved for; affinities 
 whether another channel was passed, in which case the search goes back between the last quiet density and the trial.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust import eos, pycno, reactions
+from gpucrust import eos, pycno
 from gpucrust.candidates import Fusions, burn_conditions, ln_burn_time, ln_burn_time_slope
 from gpucrust.eos import Mixture
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, THRESHOLD
@@ -75,6 +76,7 @@ def next_density(
     crossings: Crossings,
     back: Array,
     n_b_target: Array,
+    affinity: Callable[..., Array],
     amount: Array,
     dz53: Array,
     state: "State",
@@ -107,9 +109,7 @@ def next_density(
 
     def distance(x: Array) -> Array:
         n_b = jnp.exp(x)
-        g = reactions.affinity(
-            state.dE[channel, slot], dZ, k, dz53[channel, slot], amount[channel, slot], n_b, mixture, matter
-        )
+        g = affinity(state.dE[channel, slot], dZ, k, dz53[channel, slot], amount[channel, slot], n_b, mixture, matter)
         if fusions is None:
             return g - LANDING
         pair = jnp.maximum(index - n_channels, 0)

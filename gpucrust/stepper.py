@@ -245,7 +245,8 @@ def micro_step(
     else:
         enough = (k >= 0) | (state.Y_n > -k * SCARCE * member.chunk)
         possible = (state.Y > Y_REACTS) & (amount > Y_DROPPED) & enough
-    g = reactions.affinity(state.dE, dZ, k, dz53, amount, state.n_b, mixture, matter)
+    affinity = one_component.affinity if whole else reactions.affinity
+    g = affinity(state.dE, dZ, k, dz53, amount, state.n_b, mixture, matter)
 
     reaction, lowest_class = most_urgent_channel(state, amount, g, possible & (g < THRESHOLD))
     fusions, ln_tau = None, None
@@ -272,7 +273,9 @@ def micro_step(
         return eos.density_at_pressure(P, mixture, matter, state.n_b)
 
     n_b_target = solve(P_target, mixture)
-    n_b_trial = next_density(crossings, passed, n_b_target, amount, dz53, state, mixture, fusions, member, settings)
+    n_b_trial = next_density(
+        crossings, passed, n_b_target, affinity, amount, dz53, state, mixture, fusions, member, settings
+    )
     # going back has found nothing lower: take the trial as it is
     happens = something & (~passed | (n_b_trial == state.n_b))
     n_b_quiet = jnp.where(something, state.n_b_quiet, state.n_b)
@@ -295,7 +298,7 @@ def micro_step(
     after = react(state, reaction, happens, member, network, settings)
     before, mixture = mixture, mixture_of(after.nuclide, after.Y, after.Y_n)
     if whole:
-        n_b_after = one_component.density_after(state.P, state.n_b, before, mixture, settings)
+        n_b_after = one_component.density_after(state.P, state.n_b, before, mixture, matter)
     else:
         n_b_after = solve(state.P, mixture)
     n_b = jnp.where(happens, n_b_after, n_b_trial)
