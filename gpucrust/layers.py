@@ -22,8 +22,8 @@ BAND = 0.02
 """How far R must go over a bound to count: R is known to a few 1e-3 at the default chunk."""
 CLOSE = 1e-7
 """Points of a curve closer than this in ln P are one: their difference would be rounding."""
-
-
+LEAST_JUMP = 1e-6
+"""MeV; where there are no free neutrons and no lattice, mu_e is a function of P, and its jumps are rounding."""
 TOOTH = 2.0
 """Where mu_e rises between two segments by less than this many times the fall of the burn before, the rise is one
 more tooth of the saw, and one segment takes over from the other without a frozen stretch between them."""
@@ -149,7 +149,8 @@ def pieces_between_jumps(pressures: np.ndarray, mu_e: np.ndarray, segments: np.n
         P, before, after = event["P_end"] * DYN_PER_CM2, event["mu_e_end"], event["mu_e_after"]
         between = (pressures > since) & (pressures < P)
         pieces.append(_piece([since, *pressures[between], P], [mu_since, *mu_e[between], before], sliding=False))
-        pieces.append(Piece(np.array([P, P]), np.array([before, after]), sliding=False))
+        if before - after > LEAST_JUMP:
+            pieces.append(Piece(np.array([P, P]), np.array([before, after]), sliding=False))
         since, mu_since = P, after
     beyond = pressures > since
     pieces.append(_piece([since, *pressures[beyond]], [mu_since, *mu_e[beyond]], sliding=False))

@@ -87,7 +87,9 @@ def _draw_profile(panel: Axes, member: xr.Dataset, layers: xr.Dataset) -> None:
     panel.set_xlim(P[0], P[-1])
     for layer in range(layers.sizes["layer"]):
         row = layers.isel(layer=layer)
-        panel.axvspan(float(row.layer_P_start), float(row.layer_P_end), lw=0, **STYLE[Regime(int(row.layer_regime))])
+        start, end = float(row.layer_P_start), float(row.layer_P_end)
+        jump = 0.6 if start == end else 0  # a line, in points
+        panel.axvspan(start, end, lw=jump, ec=BLACK, **STYLE[Regime(int(row.layer_regime))])
     curves = [(shown.mu_e.values, shown.dmu_e_dP_nodiff.values, "--")]
     if "gs_mu_e" in shown:
         curves.append((shown.gs_mu_e.values, shown.gs_dmu_e_dP_nodiff.values, ":"))

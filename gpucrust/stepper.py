@@ -47,7 +47,7 @@ RECORDED = ("n_b", "Y_e", "Y_n", "Y_z53", "sum_Y", "sum_Z2Y", "heat", "segment",
 SEGMENT = ("P_start", "mu_e_start", "P_end", "mu_e_end", "mu_e_after", "nuclide", "second_nuclide", "channel", "k")
 """A segment is a row of burns set off by one reaction: P (MeV fm^-3) and mu_e at its first and last threshold, before
 the burn, and mu_e after the last burn. From threshold to threshold the crust slides along one marginal reaction."""
-MAX_SEGMENTS = 128
+MAX_SEGMENTS = 256
 TRACED = ("nuclide", "second_nuclide", "channel", "k", "amount", "P", "heat")
 
 
