@@ -127,8 +127,9 @@ def test_jumps_are_decreasing_layers_and_equilibrium_is_broken_between_them(crus
     found = analyse(plan, crust)
     layers = found.layers[0]
     jumps = layers.P_start == layers.P_end
-    events = [P for _, P in transitions(crust)]
-    np.testing.assert_allclose(layers.P_start[jumps], events, rtol=1e-12)
+    # fusion of magnesium at its given density leaves Y_e as it is: mu_e does not fall
+    falls = [P for name, P in transitions(crust) if not (name.startswith("Cr") and P > 1e31)]
+    np.testing.assert_allclose(layers.P_start[jumps], falls, rtol=1e-12)
     assert np.all(layers.regime[jumps] == Regime.DECREASING)
     assert not np.any(layers.regime[~jumps] == Regime.DECREASING)
     # CS20, footnote 4: mu_e rises at frozen composition, faster than diffusion equilibrium lets it
