@@ -20,6 +20,7 @@ from gpucrust.constants import DYN_PER_CM2
 from gpucrust.eos import Matter
 from gpucrust.masses.registry import Z_MAX, MassModel
 from gpucrust.network import MassErrors, Network, build_network, member_key, nuclide_code
+from gpucrust.slide import SlideState, initial_slide, slide_step
 from gpucrust.status import Status
 from gpucrust.stepper import (
     MAX_SEGMENTS,
@@ -75,6 +76,8 @@ class Physics:
 class Stepper:
     """`[stepper]` of a sweep file, and what to record."""
 
+    engine: str = "slide"  # or "chunk"
+    step: float = 0.01  # largest move in ln P, of the engine "slide"
     chunk: float = 0.002
     slots: int = 16
     max_steps: int = 2_000_000
@@ -113,19 +116,22 @@ class Lanes(NamedTuple):
     """The batch on the device."""
 
     member: Member
-    state: State
+    state: State | SlideState
     profile: Array  # (lanes, n_pressure, len(RECORDED))
     segments: Array  # (lanes, MAX_SEGMENTS, len(SEGMENT))
     composition: tuple[Array, Array] | None  # (lanes, n_pressure, slots) codes and abundances
     trace: Array | None
 
 
-@partial(jax.jit, static_argnames=("with_composition", "trace"))
-def start_lanes(member: Member, network: Network, settings: Settings, with_composition: bool, trace: int) -> Lanes:
+@partial(jax.jit, static_argnames=("slide", "with_composition", "trace"))
+def start_lanes(
+    member: Member, network: Network, settings: Settings, slide: bool, with_composition: bool, trace: int
+) -> Lanes:
     """Lanes at the lowest pressure. member: batched; trace: number of reactions to record."""
     lanes, slots = member.Y.shape
     n_P = network.pressures.shape[0]
-    state = jax.vmap(initial_state, in_axes=(0, None, None))(member, network, settings)
+    first = initial_slide if slide else initial_state
+    state = jax.vmap(first, in_axes=(0, None, None))(member, network, settings)
     composition = None
     if with_composition:
         composition = jnp.zeros((lanes, n_P, slots), state.nuclide.dtype), jnp.zeros((lanes, n_P, slots))
@@ -150,13 +156,18 @@ def refill(lanes: Lanes, fresh: Lanes, replace: Array) -> Lanes:
 
 
 @partial(jax.jit, static_argnames=("steps", "whole"), donate_argnums=0)
-def advance(lanes: Lanes, network: Network, settings: Settings, steps: int, whole: bool = False) -> Lanes:
+def advance(
+    lanes: Lanes, network: Network, settings: Settings, dlnP: float, steps: int, whole: bool = False
+) -> Lanes:
     """`steps` micro-steps of every running lane (fewer if all end); whole: of crusts of one component."""
     lane = jnp.arange(lanes.profile.shape[0])
 
     def one_step(state: State, _: None) -> tuple[State, tuple[Output, tuple[Array, Array]]]:
         running = state.status == RUNNING
-        one_lane = partial(micro_step, network=network, settings=settings, whole=whole)
+        if isinstance(state, SlideState):
+            one_lane = partial(slide_step, network=network, settings=settings, step=dlnP)
+        else:
+            one_lane = partial(micro_step, network=network, settings=settings, whole=whole)
         new, output = jax.vmap(one_lane)(state, lanes.member)
         new = refill_state(state, new, running)
         lines = ("line", "segment_line", "trace_line")
@@ -281,6 +292,7 @@ def _evolve(
     network = build_network(models, pressures, pycnonuclear=physics.pycno)
     settings = sweep_settings(physics, stepper)
     everyone = batch_members(members, ashes, physics, stepper)
+    slide = stepper.engine == "slide" and not physics.one_component
 
     results = _empty_results(n, len(pressures), stepper)
     occupant = np.full(n_lanes, -1)  # member of each lane
@@ -294,7 +306,7 @@ def _evolve(
             for lane, m in taken:
                 occupant[lane] = m
             crew = jax.tree.map(lambda x: x[np.maximum(occupant, 0)], everyone)
-            fresh = start_lanes(crew, network, settings, stepper.composition, stepper.trace)
+            fresh = start_lanes(crew, network, settings, slide, stepper.composition, stepper.trace)
             idle = jnp.where(jnp.asarray(occupant < 0), int(Status.NOT_RUN), fresh.state.status)
             fresh = fresh._replace(state=fresh.state._replace(status=idle))
             marks = np.zeros(n_lanes, bool)
@@ -302,7 +314,7 @@ def _evolve(
             lanes = fresh if lanes is None else refill(lanes, fresh, jnp.asarray(marks))
         if lanes is None or np.all(occupant < 0):
             break
-        lanes = advance(lanes, network, settings, STEPS_PER_CALL, physics.one_component)
+        lanes = advance(lanes, network, settings, stepper.step, STEPS_PER_CALL, physics.one_component)
         status = np.asarray(lanes.state.status)
         ended = np.flatnonzero((occupant >= 0) & (status != RUNNING))
         if ended.size:
