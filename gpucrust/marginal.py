@@ -17,7 +17,7 @@ from gpucrust.candidates import burn_conditions
 from gpucrust.eos import Matter
 from gpucrust.potentials import Potentials, Sums, potentials_of
 
-DENSITY_ITERATIONS, ROOT_ITERATIONS = 4, 6
+DENSITY_ITERATIONS, ROOT_ITERATIONS = 3, 4
 SOLVED_P, SOLVED_H = 1e-11, 1e-8
 """Errors of ln P, and of h in MeV or of ln tau, with which a solution is good; otherwise the search goes on."""
 LONGEST = 0.3
@@ -46,7 +46,6 @@ class Solution(NamedTuple):
     x: Array  # ln n_b
     d: Array
     root: Array  # the trigger is marginal there
-    stock: Array  # the stock is used up there
 
 
 def channel_or_burn_time(x: Array, d: Array, trigger: Trigger, start: Sums, net: Sums, matter: Matter) -> tuple:
@@ -73,6 +72,7 @@ def solve(
     d: Array,
     slides: Array,
     moving: Array,
+    everything: Array,
     d_max: Array,
     trigger: Trigger,
     start: Sums,
@@ -81,11 +81,16 @@ def solve(
 ) -> Solution:
     """The amount of a net, up to d_max, after which its trigger is marginal at P (MeV fm^-3), from the guess (x, d).
 
-    Not `slides`: nothing reacts. If the stock is used up while the trigger would still go on, the whole of it goes;
-    when `moving`, at the pressure where the trigger is marginal just then.
+    Not `slides`: nothing reacts. If the stock is used up while the trigger would still go on (or `everything` is to
+    go), the whole of it goes; when `moving`, at the pressure where the trigger is marginal just then. A few iterations
+    are made; whether they were enough shows in the errors of P and h.
     """
     d_max = jnp.where(slides, d_max, 0.0)
     x_all = density_after(P, d_max, x, start, net, matter)
+    _, h_all = channel_or_burn_time(x_all, d_max, trigger, start, net, matter)
+    whole = slides & ((h_all <= 0) | everything)
+    seeks = slides & (~whole | moving)
+    ln_P_goal = jnp.log(P)
 
     def both(x: Array, d: Array) -> tuple:
         """(ln P, h) with their derivatives in x and in d."""
@@ -94,13 +99,8 @@ def solve(
         value, by_x = jax.jvp(f, (x, d), (one, zero))
         return (*value, *by_x, *jax.jvp(f, (x, d), (zero, one))[1])
 
-    _, h_all = channel_or_burn_time(x_all, d_max, trigger, start, net, matter)
-    whole = slides & (h_all <= 0)
-    ln_P_goal = jnp.log(P)
-
-    low, high = jnp.zeros_like(d), d_max
-    x, d = jnp.where(whole | ~slides, x_all, x), jnp.where(whole, d_max, jnp.clip(d, 0.0, d_max))
-    for _ in range(ROOT_ITERATIONS):
+    def improve(_: int, carry: tuple) -> tuple:
+        x, d, low, high = carry
         ln_P, h, P_x, h_x, P_d, h_d = both(x, d)
         # along the curve of constant pressure
         h_there = h + h_x * (ln_P_goal - ln_P) / P_x
@@ -108,11 +108,12 @@ def solve(
         low, high = jnp.where(h_there < 0, d, low), jnp.where(h_there < 0, high, d)
         newton = d - h_there / slope
         good = (newton >= low) & (newton <= high) & (slope > 0)
-        d_new = jnp.where(good, newton, (low + high) / 2)
-        dx_root = (ln_P_goal - ln_P - P_d * (d_new - d)) / P_x
-        dx = jnp.where(whole, -h / h_x, dx_root)
-        x = jnp.where(slides & (~whole | moving), x + jnp.clip(dx, -LONGEST, LONGEST), x)
-        d = jnp.where(slides & ~whole, d_new, d)
-    ends = whole & moving
+        d_new = jnp.where(whole, d, jnp.where(good, newton, (low + high) / 2))
+        dx = jnp.where(whole, -h / h_x, (ln_P_goal - ln_P - P_d * (d_new - d)) / P_x)
+        return x + jnp.clip(dx, -LONGEST, LONGEST), d_new, low, high
+
+    guess = jnp.where(whole, x_all, x), jnp.where(whole, d_max, jnp.clip(d, 0.0, d_max))
+    x, d, *_ = jax.lax.fori_loop(0, ROOT_ITERATIONS, improve, (*guess, jnp.zeros_like(d), d_max))
+    x, d = jnp.where(seeks, x, x_all), jnp.where(seeks, d, d_max)
     P_end = eos.pressure(jnp.exp(x), start.plus(net, d).mixture, matter)
-    return Solution(jnp.where(ends, P_end, P), x, jnp.where(slides, d, 0.0), slides & (~whole | moving), whole)
+    return Solution(jnp.where(whole & moving, P_end, P), x, d, seeks)

@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 
 from gpucrust import pycno, reactions
 from gpucrust.constants import DYN_PER_CM2
+from gpucrust.minimum import first_minimum
 from gpucrust.masses.registry import N_MAX, Z_MAX, MassModel, Origin
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K
 
@@ -163,5 +164,4 @@ def fusion_product(
     kept = jnp.arange(N_STRIDE)
     E = nuclide_energy(Z * N_STRIDE + kept, model, network, errors)
     total = jnp.where(kept <= N, E + (N - kept) * mu_n, jnp.inf)
-    best = jnp.argmin(total)
-    return best, total[best]
+    return first_minimum(total)

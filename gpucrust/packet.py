@@ -18,6 +18,7 @@ from jax import Array
 from gpucrust import pycno
 from gpucrust.candidates import Y_REACTS, burn_conditions
 from gpucrust.eos import Mixture
+from gpucrust.minimum import first_minimum
 from gpucrust.network import (
     N_STRIDE,
     MassErrors,
@@ -120,8 +121,8 @@ def enough_neutrons(here: Surroundings) -> Array:
 def best_captor(g: Array, here: Surroundings) -> tuple[Array, Array, Array]:
     """The capture of neutrons by the stock that releases most: slot, channel and affinity; g: (12, slots)."""
     gains = jnp.where(jnp.asarray(CAPTURES)[:, None] & (here.Y > Y_REACTS), g, 0.0)
-    flat = jnp.argmin(gains)
-    return flat % g.shape[1], flat // g.shape[1], jnp.min(gains)
+    flat, most = first_minimum(gains)
+    return flat % g.shape[1], flat // g.shape[1], most
 
 
 def start_walk(
@@ -158,7 +159,7 @@ def start_walk(
     )
 
 
-def _fusion_of_packet(walk: Walk, here: Surroundings, network: Network) -> tuple[Array, Array, Array]:
+def _fusion_of_packet(walk: Walk, here: Surroundings, network: Network) -> tuple[Array, Array]:
     """The fastest fusion of the packet with a nuclide of the stock or itself: slot (or slots for itself), ln tau."""
     slots = here.Y.shape[0]
     assert network.pairs is not None
@@ -175,8 +176,7 @@ def _fusion_of_packet(walk: Walk, here: Surroundings, network: Network) -> tuple
     ln_tau = ln_tau - here.ln_rate_scale - jnp.where(jnp.arange(slots + 1) == slots, jnp.log(2.0), 0.0)
     able = jnp.append(light & (here.Y >= here.chunk) & ~same, True) & own_light
     ln_tau = jnp.where(able & (ln_tau - here.ln_t_acc < FUSION_THRESHOLD), ln_tau, jnp.inf)
-    partner = jnp.argmin(ln_tau)
-    return partner, ln_tau[partner], own_light
+    return first_minimum(ln_tau)
 
 
 def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> Walk:
@@ -189,14 +189,14 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
     outdone = (k < 0) & (g_captor < THRESHOLD) & (g >= g_captor)
     open_ = (g < THRESHOLD) & fed & ~outdone
     lowest = jnp.min(jnp.where(open_, classes, jnp.inf))
-    c = jnp.argmin(jnp.where(open_ & (classes == lowest), g, jnp.inf))
-    order, weight = g[c], walk.weight
+    c, order = first_minimum(jnp.where(open_ & (classes == lowest), g, jnp.inf))
+    order, weight = jnp.where(jnp.isfinite(lowest), order, 0.0), walk.weight
     fuses = jnp.array(False)
     daughter = walk.code + dZ[c] * (N_STRIDE - 1) - k[c]
     change = Net(jnp.zeros(slots), weight * k[c], -weight * order, weight * more[c])
     new_weight = weight
     if network.pairs is not None:
-        partner, ln_tau, _ = _fusion_of_packet(walk, here, network)
+        partner, ln_tau = _fusion_of_packet(walk, here, network)
         itself = partner == slots
         other = jnp.where(itself, walk.code, here.nuclide[jnp.minimum(partner, slots - 1)])
         Z = nuclide_Z(walk.code) + nuclide_Z(other)

@@ -64,6 +64,7 @@ def potentials_of(n_b: Array, sums: Sums, matter: Matter) -> Potentials:
 def channel_affinities(dE: Array, Z: Array, at: Potentials) -> Array:
     """Gibbs energy change per reaction of an infinitesimal amount, MeV: (12, ...) for dE (12, ...), Z (...)."""
     shape = (-1,) + (1,) * jnp.ndim(Z)
-    dZ, k = jnp.asarray(CHANNEL_DZ).reshape(shape), jnp.asarray(CHANNEL_K).reshape(shape)
+    dZ, k = CHANNEL_DZ.reshape(shape), CHANNEL_K.reshape(shape)
     z53 = jnp.asarray(Z53)
-    return dE + dZ * at.mu_e + k * at.mu_n + (z53[jnp.maximum(Z + dZ, 0)] - z53[Z]) * at.ell
+    captured, decayed = (z53[jnp.maximum(Z + change, 0)] - z53[Z] for change in (-1, 1))
+    return dE + dZ * at.mu_e + k * at.mu_n + jnp.where(dZ < 0, captured, jnp.where(dZ > 0, decayed, 0.0)) * at.ell

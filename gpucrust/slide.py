@@ -20,7 +20,8 @@ from jax import Array
 
 from gpucrust import eos
 from gpucrust.candidates import Fusions, burn_conditions, fusions_of, ln_burn_time
-from gpucrust.marginal import SOLVED_H, SOLVED_P, Solution, Trigger, density_after, solve
+from gpucrust.marginal import SOLVED_H, SOLVED_P, Solution, Trigger, solve
+from gpucrust.minimum import first_minimum
 from gpucrust.network import N_STRIDE, Network, channel_row, fusion_product, nuclide_energy, nuclide_Z
 from gpucrust.packet import (
     FUSION_THRESHOLD,
@@ -280,7 +281,7 @@ def most_urgent(view: View, network: Network) -> Choice:
     slots = view.Y.shape[0]
     classes = jnp.asarray(CHANNEL_CLASS)[:, None]
     lowest = jnp.min(jnp.where(view.open, classes, jnp.inf))
-    flat = jnp.argmin(jnp.where(view.open & (classes == lowest), view.g, jnp.inf))
+    flat, _ = first_minimum(jnp.where(view.open & (classes == lowest), view.g, jnp.inf))
     channel, first = flat // slots, flat % slots
     nothing = (jnp.array(0), jnp.array(0), jnp.array(0.0))
     if view.fusions is None:
@@ -291,7 +292,7 @@ def most_urgent(view: View, network: Network) -> Choice:
         return jnp.any(carry[0]) & (carry[-1] <= 0)
 
     def try_next(carry: tuple) -> tuple:
-        pair = jnp.argmin(jnp.where(carry[0], view.ratio, jnp.inf))
+        pair, _ = first_minimum(jnp.where(carry[0], view.ratio, jnp.inf))
         return carry[0] & (jnp.arange(carry[0].shape[0]) != pair), pair, *product_of(pair, view, network)
 
     burning = view.ratio < FUSION_THRESHOLD
@@ -455,18 +456,17 @@ def fusion_index_of(codes: Array) -> Array:
     return fusion_index(codes)[0]
 
 
-def bitten(
-    solution: Solution, start: Sums, change: Sums, at: Potentials, P: Array, matter: eos.Matter
-) -> tuple[Array, Array]:
-    """(x, d) with d made smaller until mu_e and mu_n change by no more than BITE."""
-    x, d = solution.x, solution.d
-    for _ in range(4):
-        then = potentials_of(jnp.exp(x), start.plus(change, d), matter)
+def bitten(solution: Solution, x: Array, start: Sums, change: Sums, at: Potentials, matter: eos.Matter) -> Array:
+    """The amount of a solution, made smaller until mu_e and mu_n change by no more than BITE; x: ln n_b at the start.
+
+    Between the start and the solution ln n_b is taken to be linear in the amount.
+    """
+    part = jnp.ones_like(x)
+    for _ in range(3):
+        then = potentials_of(jnp.exp(x + part * (solution.x - x)), start.plus(change, part * solution.d), matter)
         moved = jnp.maximum(jnp.abs(then.mu_e - at.mu_e), jnp.abs(then.mu_n - at.mu_n))
-        shrink = jnp.where(moved > BITE, jnp.clip(0.8 * BITE / moved, 0.05, 1.0), 1.0)
-        x_shrunk = density_after(P, d * shrink, x, start, change, matter)
-        x, d = jnp.where(shrink < 1, x_shrunk, x), d * shrink
-    return x, d
+        part = jnp.where(moved > BITE, part * jnp.clip(0.8 * BITE / moved, 0.05, 1.0), part)
+    return part
 
 
 def slide_step(
@@ -508,8 +508,7 @@ def slide_step(
     )
     walk = _pick(state.walk.on, state.walk, fresh)
     g_captor = best_captor(view.g, view.here)[2]
-    for _ in range(WALK_STEPS):
-        walk = walk_step(walk, g_captor, view.here, network)
+    walk = jax.lax.fori_loop(0, WALK_STEPS, lambda _, w: walk_step(w, g_captor, view.here, network), walk)
     walking = walks & walk.on
     nuclide, dE, net, full = settle(state, walk, view, member, network)
     arrived = walks & ~walking
@@ -577,20 +576,13 @@ def slide_step(
     scale = jnp.log(P_goal / state.P) / jnp.log(state.P_trial / state.P)
     same = ~new | (_is(next_label, state.slider) & state.moving)
     d_guess = jnp.where(new & ~same, 0.01 * d_max, jnp.where(beyond & solved | again, state.d * scale, state.d))
-    d_guess = jnp.where(whole, d_max, d_guess)
     solution = solve(
-        P_goal, state.x, jnp.minimum(d_guess, d_max), slides, ~burn, d_max, trigger, sums, next_change, matter
+        P_goal, state.x, jnp.minimum(d_guess, d_max), slides, ~burn, whole, d_max, trigger, sums, next_change, matter
     )
-    x_whole = density_after(P_goal, d_max, state.x, sums, next_change, matter)
-    solution = solution._replace(
-        x=jnp.where(whole, x_whole, solution.x),
-        d=jnp.where(whole, d_max, solution.d),
-        root=solution.root & ~whole,
-    )
-    x_bite, d_bite = bitten(solution, sums, next_change, at, P_goal, matter)
-    cut = burn & ~opposed & (d_bite < solution.d)
-    x = jnp.where(cut, x_bite, solution.x)
-    d = jnp.where(cut, d_bite, solution.d)
+    part = bitten(solution, state.x, sums, next_change, at, matter)
+    cut = burn & ~opposed & (part < 1)
+    d = jnp.where(cut, part * solution.d, solution.d)
+    x = jnp.where(cut, state.x + part * (solution.x - state.x), solution.x)
 
     # a burn happens at once
     after = sums.plus(next_change, d)
