@@ -21,7 +21,6 @@ from gpucrust.eos import Mixture
 from gpucrust.minimum import first_minimum
 from gpucrust.network import (
     N_STRIDE,
-    MassErrors,
     Network,
     channel_row,
     fusion_index,
@@ -57,7 +56,7 @@ class Surroundings(NamedTuple):
     ln_t_acc: Array
     ln_t_weak: Array
     model: Array
-    errors: MassErrors | Array | None
+    errors: Array | None  # (codes,) MeV
     ln_rate_scale: Array
     chunk: Array  # abundance that a packet counts for in burn times
     one_table: Array  # `unmixed` has given way to one table

@@ -479,13 +479,12 @@ def slide_step(
 
     # is the trial a solution, and not beyond a threshold?
     error_P = jnp.abs(jnp.log(eos.pressure(view.n_b, view.sums.mixture, matter) / state.P_trial))
-    i, j, _ = find(state.slider, view)
     slider_c = jnp.clip(state.slider.channel, 0, CHANNELS - 1)
     own = jnp.argmax(state.nuclide == state.slider.first)
     own_second = jnp.argmax(state.nuclide == state.slider.second)
     sliding_fusion = state.slider.channel == CHANNELS
     h = jnp.where(sliding_fusion, view.ratio[pair_index(own, own_second, slots)], view.g[slider_c, own])
-    solved = (error_P < SOLVED_P) & (~state.root | ~state.moving | (jnp.abs(h) < SOLVED_H))
+    solved = (error_P < SOLVED_P) & (~state.root | (jnp.abs(h) < SOLVED_H))
     beyond, P_back = crossing(state, view)
     accepted = solved & ~beyond
 
@@ -522,11 +521,11 @@ def slide_step(
     differs = jnp.abs(change.Y_e - old_change.Y_e) + jnp.abs(change.Y_n - old_change.Y_n) > 1e-9
     again = quiet & state.slides & _is(label, state.slider) & ~walking & differs & (state.shortened < 2)
     goes = ~walking & ~again
-    commits = goes & (landed | quiet)
+    commits = goes & accepted
     starts = goes & (rests | quiet)
     burn = goes & burns
 
-    # what the move has released, at the mean of the potentials
+    # what the move or burn has released, at the mean of the potentials
     before, at = state.at, view.at
     released = state.net.heat - (
         old_change.Y_e * (at.mu_e - before.mu_e) + old_change.Y_n * (at.mu_n - before.mu_n)
@@ -537,12 +536,12 @@ def slide_step(
     mismatch = state.mismatch + moved * state.net.mismatch
 
     # prepare the next trial: of a burn, of a move that begins, or of this one
-    begin_Y = jnp.where(commits | burn | starts, view.Y, state.Y)
-    begin_Y_n = jnp.where(commits | burn | starts, view.here.Y_n, state.Y_n)
+    begin_Y = jnp.where(commits, view.Y, state.Y)
+    begin_Y_n = jnp.where(commits, view.here.Y_n, state.Y_n)
     begin_P = jnp.where(commits, state.P_trial, state.P)
     sums = sums_of(nuclide, begin_Y, begin_Y_n)
 
-    p, q, partner_there = find(state.partner, view)
+    *_, partner_there = find(state.partner, view)
     partner_change = change_of(nuclide, state.partner_net)
     T, T_partner = torque(change, view.sums), torque(partner_change, view.sums)
     both_channels = (state.partner.channel >= 0) & (state.partner.channel < CHANNELS) & (label.channel < CHANNELS)
@@ -566,10 +565,13 @@ def slide_step(
     next_net = choose(new, choose(burn, combined, net), state.net)
     slides = jnp.where(new, arrived & (burn | ~runs_away), state.slides)
     next_label = _pick(new, _pick(slides, label, _no_label()), state.slider)
+    moving = jnp.where(new, starts, state.moving)
     next_change = change_of(nuclide, next_net)
-    d_max = stock_of(begin_Y, begin_Y_n, next_net)
+    # a burn that is cut short, or a whole stock, keeps its amount; only the density is improved
+    kept = ~new & ~state.moving & ~state.root
+    d_max = jnp.where(kept, state.d, stock_of(begin_Y, begin_Y_n, next_net))
     small = (choice.channel == CHANNELS) & (d_max <= member.chunk)
-    whole = burn & (opposed | small)
+    whole = (burn & (opposed | small)) | kept
     old_choice = Choice(state.slides, own, own_second, state.slider.channel, choice.product)
     target = _pick(new, choice, old_choice)
     trigger = trigger_of(target, nuclide, dE, begin_Y, next_net, member, network)
@@ -577,27 +579,15 @@ def slide_step(
     same = ~new | (_is(next_label, state.slider) & state.moving)
     d_guess = jnp.where(new & ~same, 0.01 * d_max, jnp.where(beyond & solved | again, state.d * scale, state.d))
     solution = solve(
-        P_goal, state.x, jnp.minimum(d_guess, d_max), slides, ~burn, whole, d_max, trigger, sums, next_change, matter
+        P_goal, state.x, jnp.minimum(d_guess, d_max), slides, moving, whole, d_max, trigger, sums, next_change, matter
     )
     part = bitten(solution, state.x, sums, next_change, at, matter)
     cut = burn & ~opposed & (part < 1)
     d = jnp.where(cut, part * solution.d, solution.d)
     x = jnp.where(cut, state.x + part * (solution.x - state.x), solution.x)
 
-    # a burn happens at once
-    after = sums.plus(next_change, d)
-    at_after = potentials_of(jnp.exp(x), after, matter)
-    released = next_net.heat - (
-        next_change.Y_e * (at_after.mu_e - at.mu_e) + next_change.Y_n * (at_after.mu_n - at.mu_n)
-        + next_change.Y_z53 * (at_after.ell - at.ell)
-    ) / 2
-    burned = jnp.where(burn, d, 0.0)
-    heat = heat + burned * released
-    mismatch = mismatch + burned * next_net.mismatch
-    Y = jnp.where(burn, begin_Y + d * next_net.Y, begin_Y)
-    Y = jnp.where(Y > Y_DROPPED, Y, 0.0)
-    Y_n = jnp.where(burn, after.Y_n, begin_Y_n)
-    marginal = burn & ~whole & ~cut & (d < d_max)
+    root = solution.root & ~cut
+    marginal = burn & root & (d < d_max)
     switched = state.switched
     if network.dE_mixed is not None:
         switched = switched | (mismatch > GUARD * jnp.sum(member.Y))
@@ -605,11 +595,12 @@ def slide_step(
         rows = jax.vmap(lambda code: channel_row(code, member.model, network, member.errors)[1])(nuclide).T
         dE = jnp.where(turned, rows, dE)
 
+    waits = walking | landed
     n_steps = state.n_steps + 1
     rounds = jnp.where(accepted, jnp.where(walking, state.rounds, 0), state.rounds + 1)
     status = jnp.where(full, int(Status.SLOT_OVERFLOW), state.status)
     status = jnp.where(new & arrived & walk.off_chart, int(Status.CHART_EDGE), status)
-    failed = (rounds > MAX_ROUNDS) | (burn & ~(d > 0)) | ~jnp.isfinite(x)
+    failed = (rounds > MAX_ROUNDS) | (burn & ~(d > 0)) | (~waits & ~jnp.isfinite(x + d))
     status = jnp.where((status == RUNNING) & failed, int(Status.NO_CONVERGENCE), status)
     status = jnp.where(ended & (status == RUNNING), int(Status.OK), status)
     status = jnp.where((status == RUNNING) & (n_steps >= settings.max_steps), int(Status.STEP_LIMIT), status)
@@ -621,7 +612,7 @@ def slide_step(
     first_codes = row.at[3].set(jnp.where(next_label.channel == CHANNELS, 0.0, row[3]))
     seg = state.segment
     here_row = jnp.concatenate([seg[:2], jnp.stack([state.P_trial, mu_e, mu_e]), seg[5:]])
-    seg = jnp.where(commits, here_row, seg)
+    seg = jnp.where(commits & state.moving, here_row, seg)
     seg = seg.at[SEGMENT.index("mu_e_after")].set(jnp.where(starts, mu_e, seg[4]))
     begins = starts & ((state.segment_index < 0) | jnp.any(first_codes != seg[5:]))
     closed = jnp.where(starts | commits, state.segment_index, NOWHERE)
@@ -638,42 +629,39 @@ def slide_step(
         segment_line=jnp.where(closed < 0, NOWHERE, closed),
         segment_row=seg,
         trace_line=jnp.where(burn, state.n_reactions, NOWHERE),
-        trace_row=jnp.stack(
-            [jnp.asarray(v, float) for v in (*label, next_net.Y_n, d, begin_P, burned * released)][: len(TRACED)]
-        ),
+        trace_row=jnp.stack([jnp.asarray(v, float) for v in (*label, next_net.Y_n, d, begin_P, d_max)]),
     )
 
-    old_walk = walk._replace(on=walking)
     return SlideState(
         nuclide=nuclide,
-        Y=Y,
+        Y=begin_Y,
         dE=dE,
-        Y_n=Y_n,
+        Y_n=begin_Y_n,
         P=begin_P,
         heat=heat,
         mismatch=mismatch,
         switched=switched,
-        moving=jnp.where(starts, True, jnp.where(landed, False, state.moving)),
-        P_trial=jnp.where(walking, state.P_trial, jnp.where(landed, begin_P, solution.P)),
-        x=jnp.where(walking | landed, state.x, x),
-        d=jnp.where(burn | landed, 0.0, jnp.where(walking, state.d, d)),
-        net=choose(burn | landed, zero_net(slots), choose(walking, state.net, next_net)),
-        slider=_pick(starts, next_label, state.slider),
-        slides=jnp.where(starts, slides, state.slides & ~landed),
-        root=jnp.where(walking, state.root, jnp.where(burn | landed, False, solution.root)),
+        moving=moving & ~landed,
+        P_trial=jnp.where(waits, state.P_trial, solution.P),
+        x=jnp.where(waits, state.x, x),
+        d=jnp.where(landed, 0.0, jnp.where(walking, state.d, d)),
+        net=choose(landed, zero_net(slots), choose(walking, state.net, next_net)),
+        slider=next_label,
+        slides=jnp.where(waits, state.slides & ~landed, slides),
+        root=jnp.where(waits, state.root & ~landed, root),
         rounds=rounds,
         shortened=jnp.where(starts, 0, state.shortened + again),
-        at=_pick(starts | burn | landed, at, state.at),
+        at=_pick(new | landed, at, state.at),
         ratio=jnp.where(starts, view.ratio, state.ratio),
         partner=_pick(starts, next_label, _pick(burn & ~whole, _pick(marginal, label, _no_label()), state.partner)),
         partner_net=choose(starts | (burn & ~whole), next_net, state.partner_net),
         last_channel=_pick(burn & (label.channel < CHANNELS), label, state.last_channel),
         last_fusion=_pick(burn & (label.channel == CHANNELS), label, state.last_fusion),
-        walk=old_walk,
+        walk=walk._replace(on=walking),
         grid_index=grid_index,
         n_steps=n_steps,
         n_reactions=state.n_reactions + burn,
-        max_active=jnp.maximum(state.max_active, jnp.sum(Y > 0)),
+        max_active=jnp.maximum(state.max_active, jnp.sum(begin_Y > 0)),
         status=status,
         segment_index=segment_index,
         segment=jnp.where(begins, fresh_seg, seg),

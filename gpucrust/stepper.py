@@ -65,7 +65,7 @@ class Member(NamedTuple):
     """What makes one member; a pytree of arrays."""
 
     model: Array  # index into the network
-    errors: MassErrors | None
+    errors: MassErrors | Array | None  # drawn, (codes,) MeV, once the member starts
     ln_rate_scale: Array  # of fusion
     g_mdot: Array  # MeV fm^-3 s^-1
     nuclide: Array  # (slots,) codes of the ash
