@@ -108,12 +108,14 @@ def solve(
         low, high = jnp.where(h_there < 0, d, low), jnp.where(h_there < 0, high, d)
         newton = d - h_there / slope
         good = (newton >= low) & (newton <= high) & (slope > 0)
-        d_new = jnp.where(whole, d, jnp.where(good, newton, (low + high) / 2))
+        d_new = jnp.where(good, newton, jnp.where((newton < 0) & (d > 0), 0.0, (low + high) / 2))
+        d_new = jnp.where(whole, d, d_new)
         dx = jnp.where(whole, -h / h_x, (ln_P_goal - ln_P - P_d * (d_new - d)) / P_x)
         return x + jnp.clip(dx, -LONGEST, LONGEST), d_new, low, high
 
     guess = jnp.where(whole, x_all, x), jnp.where(whole, d_max, jnp.clip(d, 0.0, d_max))
-    x, d, *_ = jax.lax.fori_loop(0, ROOT_ITERATIONS, improve, (*guess, jnp.zeros_like(d), d_max))
+    x, d, _, high = jax.lax.fori_loop(0, ROOT_ITERATIONS, improve, (*guess, jnp.zeros_like(d), d_max))
     x, d = jnp.where(seeks, x, x_all), jnp.where(seeks, d, d_max)
     P_end = eos.pressure(jnp.exp(x), start.plus(net, d).mixture, matter)
-    return Solution(jnp.where(whole & moving, P_end, P), x, d, seeks)
+    needless = (d == 0) & (high == 0)  # nothing has to react for the trigger not to go on
+    return Solution(jnp.where(whole & moving, P_end, P), x, d, seeks & ~needless)

@@ -37,7 +37,7 @@ FUSION_THRESHOLD = -1e-3
 """In ln(tau/t_acc): a fusion is allowed when it is faster than compression by this."""
 FAR = -1e-3
 """MeV; a trigger beyond this is not marginal, but goes on by its class before slower reactions of its products."""
-MAX_WALK = 64
+MAX_WALK = 256
 LOOPS = 6
 """Fusions of a packet that are remembered."""
 CAPTURES = CHANNEL_K < 0

@@ -74,6 +74,8 @@ BITE = 0.05
 """MeV: change of mu_e and mu_n in one burn, at most."""
 WALK_STEPS = 4
 """Of a packet, in one step of the engine."""
+NOTHING = 1e-9
+"""Of a net, by unit: what is less is rounding."""
 MAX_ROUNDS = 60
 """Of improving one trial."""
 
@@ -324,22 +326,29 @@ def pair_index(first: Array, second: Array, slots: int) -> Array:
 
 
 def next_slider(state: SlideState, view: View, network: Network) -> Choice:
-    """The reaction that is marginal at the trial: the channel that burned last, else the fusion that did."""
+    """The reaction that is marginal at the trial: the channel that burned last or its partner, else the last fusion."""
     slots = view.Y.shape[0]
-    i, j, there = find(state.last_channel, view)
-    channel = there & (jnp.abs(view.g[jnp.maximum(state.last_channel.channel, 0), i]) < MARGINAL)
+
+    def marginal_channel(label: Label) -> tuple[Array, Array]:
+        i, _, there = find(label, view)
+        c = jnp.clip(label.channel, 0, CHANNELS - 1)
+        return i, there & (label.channel < CHANNELS) & (jnp.abs(view.g[c, i]) < MARGINAL)
+
+    (i, last), (j, other) = marginal_channel(state.last_channel), marginal_channel(state.partner)
+    slot = jnp.where(last, i, j)
+    channel = jnp.where(last, state.last_channel.channel, state.partner.channel)
     nothing = (jnp.array(0), jnp.array(0), jnp.array(0.0))
     if view.fusions is None:
-        return Choice(channel, i, i, state.last_channel.channel, nothing)
+        return Choice(last | other, slot, slot, channel, nothing)
     m, n, there = find(state.last_fusion, view)
     pair = pair_index(m, n, slots)
     product = product_of(pair, view, network)
     fusion = there & (jnp.abs(view.ratio[pair]) < FUSION_MARGINAL) & (product[2] > 0)
     return Choice(
-        found=channel | fusion,
-        first=jnp.where(channel, i, m),
-        second=jnp.where(channel, j, n),
-        channel=jnp.where(channel, state.last_channel.channel, CHANNELS),
+        found=last | other | fusion,
+        first=jnp.where(last | other, slot, m),
+        second=jnp.where(last | other, slot, n),
+        channel=jnp.where(last | other, channel, CHANNELS),
         product=product,
     )
 
@@ -393,7 +402,7 @@ def settle(
     carry = place(walk.code, walk.weight, (nuclide, dE, net.Y, in_use, full))
     captor, channel, g_captor = best_captor(view.g, here)
     taken = -jnp.asarray(CHANNEL_K)[channel]
-    hungry = (g_captor < THRESHOLD) & (net.Y_n > 1e-9) & ~enough_neutrons(here)[channel]
+    hungry = (g_captor < THRESHOLD) & (net.Y_n > NOTHING) & ~enough_neutrons(here)[channel]
     caught = jnp.where(hungry, net.Y_n / jnp.maximum(taken, 1), 0.0)
     nuclide, dE, net_Y, _, full = place(here.nuclide[captor] + taken, caught, carry)
     net = Net(
@@ -484,7 +493,8 @@ def slide_step(
     own_second = jnp.argmax(state.nuclide == state.slider.second)
     sliding_fusion = state.slider.channel == CHANNELS
     h = jnp.where(sliding_fusion, view.ratio[pair_index(own, own_second, slots)], view.g[slider_c, own])
-    solved = (error_P < SOLVED_P) & (~state.root | (jnp.abs(h) < SOLVED_H))
+    # (a fusion whose parents have been used up has no burn time)
+    solved = (error_P < SOLVED_P) & (~state.root | (jnp.abs(h) < SOLVED_H) | jnp.isinf(h))
     beyond, P_back = crossing(state, view)
     accepted = solved & ~beyond
 
@@ -518,7 +528,7 @@ def slide_step(
     # a move along which the net has changed is tried shorter, twice
     change = change_of(nuclide, net)
     old_change = change_of(nuclide, state.net)
-    differs = jnp.abs(change.Y_e - old_change.Y_e) + jnp.abs(change.Y_n - old_change.Y_n) > 1e-9
+    differs = jnp.abs(change.Y_e - old_change.Y_e) + jnp.abs(change.Y_n - old_change.Y_n) > NOTHING
     again = quiet & state.slides & _is(label, state.slider) & ~walking & differs & (state.shortened < 2)
     goes = ~walking & ~again
     commits = goes & accepted
@@ -548,6 +558,8 @@ def slide_step(
     opposed = burn & partner_there & both_channels & ~_is(state.partner, label) & (T * T_partner < 0)
     pair_ratio = jnp.where(opposed, -T / jnp.where(opposed, T_partner, 1.0), 0.0)
     combined = add(net, state.partner_net, pair_ratio)
+    opposed = opposed & jnp.any(combined.Y < -NOTHING)  # not a reaction and its reverse
+    combined = choose(opposed, combined, net)
 
     reached = starts & (begin_P == grid[state.grid_index])
     grid_index = state.grid_index + reached
@@ -655,7 +667,7 @@ def slide_step(
         ratio=jnp.where(starts, view.ratio, state.ratio),
         partner=_pick(starts, next_label, _pick(burn & ~whole, _pick(marginal, label, _no_label()), state.partner)),
         partner_net=choose(starts | (burn & ~whole), next_net, state.partner_net),
-        last_channel=_pick(burn & (label.channel < CHANNELS), label, state.last_channel),
+        last_channel=_pick((marginal | opposed) & (label.channel < CHANNELS), label, state.last_channel),
         last_fusion=_pick(burn & (label.channel == CHANNELS), label, state.last_fusion),
         walk=walk._replace(on=walking),
         grid_index=grid_index,
