@@ -70,6 +70,8 @@ FUSION_DEEP, FUSION_AIM = -3e-3, -1.8e-3
 MARGINAL, FUSION_MARGINAL = 2e-4, 4e-3
 LANDED = 1e-9
 """In ln P; no move is shortened further."""
+SHORTEST = 0.05
+"""Of the longest move: one that is shorter is not shortened again because its net changes."""
 BITE = 0.05
 """MeV: change of mu_e and mu_n in one burn, at most."""
 WALK_STEPS = 4
@@ -529,11 +531,15 @@ def slide_step(
     change = change_of(nuclide, net)
     old_change = change_of(nuclide, state.net)
     differs = jnp.abs(change.Y_e - old_change.Y_e) + jnp.abs(change.Y_n - old_change.Y_n) > NOTHING
-    again = quiet & state.slides & _is(label, state.slider) & ~walking & differs & (state.shortened < 2)
+    long = jnp.log(state.P_trial / state.P) > SHORTEST * step
+    again = quiet & state.slides & _is(label, state.slider) & ~walking & differs & (state.shortened < 2) & long
     goes = ~walking & ~again
     commits = goes & accepted
-    starts = goes & (rests | quiet)
-    burn = goes & burns
+    # a packet that comes back to where it began: masses of several tables release energy around a loop for ever
+    endless = arrived & goes & ~jnp.any(net.Y < -NOTHING)
+    starts = goes & (rests | quiet) & ~endless
+    burn = goes & burns & ~endless
+    stays = landed | endless
 
     # what the move or burn has released, at the mean of the potentials
     before, at = state.at, view.at
@@ -602,17 +608,19 @@ def slide_step(
     marginal = burn & root & (d < d_max)
     switched = state.switched
     if network.dE_mixed is not None:
+        mismatch = jnp.where(endless, jnp.maximum(mismatch, 1.01 * GUARD * jnp.sum(member.Y)), mismatch)
         switched = switched | (mismatch > GUARD * jnp.sum(member.Y))
         turned = switched & ~state.switched
         rows = jax.vmap(lambda code: channel_row(code, member.model, network, member.errors)[1])(nuclide).T
         dE = jnp.where(turned, rows, dE)
 
-    waits = walking | landed
+    waits = walking | stays
     n_steps = state.n_steps + 1
     rounds = jnp.where(accepted, jnp.where(walking, state.rounds, 0), state.rounds + 1)
     status = jnp.where(full, int(Status.SLOT_OVERFLOW), state.status)
     status = jnp.where(new & arrived & walk.off_chart, int(Status.CHART_EDGE), status)
-    failed = (rounds > MAX_ROUNDS) | (burn & ~(d > 0)) | (~waits & ~jnp.isfinite(x + d))
+    stuck = endless & (switched == state.switched)
+    failed = stuck | (rounds > MAX_ROUNDS) | (burn & ~(d > 0)) | (~waits & ~jnp.isfinite(x + d))
     status = jnp.where((status == RUNNING) & failed, int(Status.NO_CONVERGENCE), status)
     status = jnp.where(ended & (status == RUNNING), int(Status.OK), status)
     status = jnp.where((status == RUNNING) & (n_steps >= settings.max_steps), int(Status.STEP_LIMIT), status)
@@ -653,17 +661,17 @@ def slide_step(
         heat=heat,
         mismatch=mismatch,
         switched=switched,
-        moving=moving & ~landed,
+        moving=moving & ~stays,
         P_trial=jnp.where(waits, state.P_trial, solution.P),
         x=jnp.where(waits, state.x, x),
-        d=jnp.where(landed, 0.0, jnp.where(walking, state.d, d)),
-        net=choose(landed, zero_net(slots), choose(walking, state.net, next_net)),
+        d=jnp.where(stays, 0.0, jnp.where(walking, state.d, d)),
+        net=choose(stays, zero_net(slots), choose(walking, state.net, next_net)),
         slider=next_label,
-        slides=jnp.where(waits, state.slides & ~landed, slides),
-        root=jnp.where(waits, state.root & ~landed, root),
+        slides=jnp.where(waits, state.slides & ~stays, slides),
+        root=jnp.where(waits, state.root & ~stays, root),
         rounds=rounds,
         shortened=jnp.where(starts, 0, state.shortened + again),
-        at=_pick(new | landed, at, state.at),
+        at=_pick(new | stays, at, state.at),
         ratio=jnp.where(starts, view.ratio, state.ratio),
         partner=_pick(starts, next_label, _pick(burn & ~whole, _pick(marginal, label, _no_label()), state.partner)),
         partner_net=choose(starts | (burn & ~whole), next_net, state.partner_net),
