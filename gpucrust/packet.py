@@ -38,7 +38,7 @@ FUSION_THRESHOLD = -1e-3
 FAR = -1e-3
 """MeV; a trigger beyond this is not marginal, but goes on by its class before slower reactions of its products."""
 MAX_WALK = 256
-LOOPS = 6
+LOOPS = 16
 """Fusions of a packet that are remembered."""
 CAPTURES = CHANNEL_K < 0
 
@@ -165,7 +165,8 @@ def _fusion_of_packet(walk: Walk, here: Surroundings, network: Network) -> tuple
     index, light = fusion_index(here.nuclide)
     own_index, own_light = fusion_index(walk.code)
     same = here.nuclide == walk.code
-    Y_own = here.chunk * walk.weight + jnp.sum(jnp.where(same, here.Y, 0.0))
+    # whatever the packet's weight: so it is the same lap after lap
+    Y_own = here.chunk + jnp.sum(jnp.where(same, here.Y, 0.0))
     ln_Y = jnp.append(jnp.log(jnp.where(here.Y > 0, here.Y, 1.0)), jnp.log(Y_own))
     constants = network.pairs[own_index, jnp.append(index, own_index)]
     pair = pycno.PairConstants(constants[:, 0], constants[:, 1], constants[:, 2])

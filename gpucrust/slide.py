@@ -25,6 +25,7 @@ from gpucrust.minimum import first_minimum
 from gpucrust.network import N_STRIDE, Network, channel_row, fusion_product, nuclide_energy, nuclide_Z
 from gpucrust.packet import (
     FUSION_THRESHOLD,
+    LOOPS,
     Net,
     Surroundings,
     Walk,
@@ -162,7 +163,7 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
         start=member.nuclide[0],
         steps=count,
         off_chart=no,
-        visited=jnp.zeros(6, member.nuclide.dtype),
+        visited=jnp.zeros(LOOPS, member.nuclide.dtype),
         lap_code=jnp.zeros((), member.nuclide.dtype),
         lap_weight=zero,
         before_lap=net,
@@ -360,7 +361,8 @@ def crossing(state: SlideState, view: View) -> tuple[Array, Array]:
     channel = jnp.arange(CHANNELS)[:, None]
     own = state.slides & (state.nuclide == state.slider.first) & (channel == state.slider.channel)
     g_before = channel_affinities(state.dE, nuclide_Z(state.nuclide), state.at)
-    beyond = view.open & (view.g < DEEP) & ~own & (g_before >= THRESHOLD)
+    # nuclides that were not there yet burn at the end of the move
+    beyond = view.open & (view.g < DEEP) & ~own & (g_before >= THRESHOLD) & (state.Y > Y_REACTS)
     part = jnp.where(beyond, (g_before - AIM) / (g_before - view.g), jnp.inf).ravel()
     if view.fusions is not None:
         f = view.fusions
@@ -369,8 +371,9 @@ def crossing(state: SlideState, view: View) -> tuple[Array, Array]:
         own = sliding_fusion & (first == state.slider.first) & (second == state.slider.second)
         own = own | (sliding_fusion & (first == state.slider.second) & (second == state.slider.first))
         held = state.slides & ~sliding_fusion & (state.ratio < FUSION_MARGINAL)
-        beyond = (view.ratio < FUSION_DEEP) & ~own & ~held & (state.ratio >= FUSION_THRESHOLD)
-        before = jnp.where(jnp.isfinite(state.ratio), state.ratio, 0.01)
+        there = jnp.isfinite(state.ratio) & (state.ratio >= FUSION_THRESHOLD)
+        beyond = (view.ratio < FUSION_DEEP) & ~own & ~held & there
+        before = jnp.where(there, state.ratio, 0.0)
         part = jnp.append(part, jnp.where(beyond, (before - FUSION_AIM) / (before - view.ratio), jnp.inf))
     nearest = jnp.min(part)
     long_enough = jnp.log(state.P_trial / state.P) > LANDED
