@@ -21,7 +21,7 @@ from gpucrust.constants import DYN_PER_CM2
 from gpucrust.eos import Matter
 from gpucrust.masses.registry import Z_MAX, MassModel
 from gpucrust.network import MassErrors, Network, build_network, drawn_errors, member_key, nuclide_code
-from gpucrust.slide import SlideState, initial_slide, slide_step
+from gpucrust.slide import STEP_ARRAYS, STEP_SCALARS, SlideState, initial_slide, slide_step
 from gpucrust.status import Status
 from gpucrust.stepper import (
     MAX_SEGMENTS,
@@ -85,6 +85,7 @@ class Stepper:
     max_steps: int = 2_000_000
     composition: bool = False
     trace: int = 0  # reactions of each member to record
+    record: int = 0  # steps of each member to record, of the engine "slide"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ class Evolution:
     nuclides: np.ndarray | None = None  # (members, pressures, slots) codes
     abundances: np.ndarray | None = None  # (members, pressures, slots)
     trace: np.ndarray | None = None  # (members, trace, len(TRACED))
+    record: np.ndarray | None = None  # (members, record, ...) see `recorded_steps`
+    n_recorded: np.ndarray | None = None  # steps of each member
 
 
 class Lanes(NamedTuple):
@@ -123,13 +126,20 @@ class Lanes(NamedTuple):
     segments: Array  # (lanes, MAX_SEGMENTS, len(SEGMENT))
     composition: tuple[Array, Array] | None  # (lanes, n_pressure, slots) codes and abundances
     trace: Array | None
+    record: Array | None  # (lanes, record, row)
 
 
-@partial(jax.jit, static_argnames=("slide", "with_composition", "trace"))
+@partial(jax.jit, static_argnames=("slide", "with_composition", "trace", "record"))
 def start_lanes(
-    member: Member, network: Network, settings: Settings, slide: bool, with_composition: bool, trace: int
+    member: Member,
+    network: Network,
+    settings: Settings,
+    slide: bool,
+    with_composition: bool,
+    trace: int,
+    record: int,
 ) -> Lanes:
-    """Lanes at the lowest pressure. member: batched; trace: number of reactions to record."""
+    """Lanes at the lowest pressure. member: batched; trace, record: number of reactions and of steps to record."""
     lanes, slots = member.Y.shape
     if member.errors is not None:
         n_codes = network.E.shape[1]
@@ -147,6 +157,7 @@ def start_lanes(
         jnp.full((lanes, MAX_SEGMENTS, len(SEGMENT)), jnp.nan),
         composition,
         jnp.zeros((lanes, trace, len(TRACED))) if trace else None,
+        jnp.full((lanes, record, len(STEP_ARRAYS) * slots + len(STEP_SCALARS)), jnp.nan) if record and slide else None,
     )
     # all of one type, weak types of constants included: else the next program would be compiled twice
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), lanes_here)
@@ -173,7 +184,9 @@ def advance(
             one_lane = partial(micro_step, network=network, settings=settings, whole=whole)
         new, output = jax.vmap(one_lane)(state, lanes.member)
         new = refill_state(state, new, running)
-        lines = ("line", "segment_line", "trace_line")
+        lines = ["line", "segment_line", "trace_line"] + ["record_line"] * (output.record_line is not None)
+        if lanes.record is None:  # rows that nobody wants would be carried along
+            output = output._replace(record_row=None)
         output = output._replace(**{x: jnp.where(running, getattr(output, x), NOWHERE) for x in lines})
         return new, (output, (new.nuclide, new.Y))
 
@@ -189,9 +202,12 @@ def advance(
             composition = codes, abundances
         if trace is not None:
             trace = trace.at[lane, output.trace_line].set(output.trace_row, mode="drop")
+        record = now.record
+        if record is not None:
+            record = record.at[lane, output.record_line].set(output.record_row, mode="drop")
         profile = now.profile.at[lane, output.line].set(output.row, mode="drop")
         segments = now.segments.at[lane, output.segment_line].set(output.segment_row, mode="drop")
-        return count + STEPS_PER_SCATTER, Lanes(now.member, state, profile, segments, composition, trace)
+        return count + STEPS_PER_SCATTER, Lanes(now.member, state, profile, segments, composition, trace, record)
 
     def goes_on(carry: tuple[Array, Lanes]) -> Array:
         count, now = carry
@@ -370,7 +386,13 @@ class _Crew:
             room = next(size for size in (LANE_GROUP, 64, 512, n_lanes) if len(taken) <= size <= n_lanes)
         member = np.concatenate([newcomers, np.full(room - len(taken), newcomers[0])])
         fresh = start_lanes(
-            jax.tree.map(lambda x: x[member], everyone), network, settings, slide, stepper.composition, stepper.trace
+            jax.tree.map(lambda x: x[member], everyone),
+            network,
+            settings,
+            slide,
+            stepper.composition,
+            stepper.trace,
+            stepper.record,
         )
         if self.lanes is None:
             unused = jnp.arange(n_lanes) >= len(taken)
@@ -395,6 +417,7 @@ class _Crew:
 
 def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
     slots = stepper.slots
+    row = len(STEP_ARRAYS) * slots + len(STEP_SCALARS)
     return {
         "profile": np.full((n, n_pressure, len(RECORDED)), np.nan),
         "segments": np.full((n, MAX_SEGMENTS, len(SEGMENT)), np.nan),
@@ -406,6 +429,8 @@ def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
         "nuclides": np.zeros((n, n_pressure, slots), int) if stepper.composition else None,
         "abundances": np.zeros((n, n_pressure, slots)) if stepper.composition else None,
         "trace": np.zeros((n, stepper.trace, len(TRACED))) if stepper.trace else None,
+        "record": np.full((n, stepper.record, row), np.nan) if stepper.record else None,
+        "n_recorded": np.zeros(n, int) if stepper.record else None,
     }
 
 
@@ -421,8 +446,27 @@ def _harvest(lanes: Lanes, ended: np.ndarray, members: np.ndarray, results: dict
     if lanes.composition is not None:
         results["nuclides"][members] = np.asarray(lanes.composition[0][ended])
         results["abundances"][members] = np.where(ok[:, None, None], np.asarray(lanes.composition[1][ended]), np.nan)
+    if lanes.record is not None:
+        results["record"][members] = np.asarray(lanes.record[ended])
+        results["n_recorded"][members] = state.n_records
     if lanes.trace is not None:
         results["trace"][members] = np.asarray(lanes.trace[ended])
+
+
+def recorded_steps(evolution: Evolution, member: int) -> dict[str, np.ndarray]:
+    """The steps of a member by name: STEP_ARRAYS (steps, slots) and STEP_SCALARS (steps,) of `gpucrust.slide`.
+
+    Raises ValueError if no steps were recorded, or not all.
+    """
+    if evolution.record is None or evolution.n_recorded is None:
+        raise ValueError("no steps were recorded: set Stepper(record=...)")
+    n = int(evolution.n_recorded[member])
+    if n > evolution.record.shape[1]:
+        raise ValueError(f"member {member} took {n} steps, but there was room for {evolution.record.shape[1]}")
+    rows = evolution.record[member, :n]
+    slots = (rows.shape[1] - len(STEP_SCALARS)) // len(STEP_ARRAYS)
+    steps = {name: rows[:, i * slots : (i + 1) * slots] for i, name in enumerate(STEP_ARRAYS)}
+    return steps | {name: rows[:, len(STEP_ARRAYS) * slots + i] for i, name in enumerate(STEP_SCALARS)}
 
 
 def _evolution(results: dict[str, Any], Y_initial: np.ndarray) -> Evolution:

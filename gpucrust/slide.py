@@ -83,6 +83,21 @@ MAX_ROUNDS = 60
 """Of improving one trial."""
 
 
+NOTHING_GOES, TO_MARGIN, TO_THE_END, IN_PART = range(4)
+"""What decides the amount of a step: no reaction, a marginal trigger, a stock used up, the bound of BITE."""
+SAME_P, GIVEN_P, AT_THRESHOLD, AT_THE_END = range(4)
+"""What decides its pressure: none changes; it is given; another reaction becomes possible; the stock is used up."""
+STEP_ARRAYS = ("nuclide", "Y", "net", "net2")
+STEP_SCALARS = (
+    "net_Y_n", "net2_Y_n", "ratio", "first", "second", "channel", "amount_kind", "limit",
+    "pressure_kind", "event_first", "event_second", "event_channel", "P", "n_b", "Y_n", "d", "heat", "grid_index",
+)
+"""Of the record of a step: (slots,) each of STEP_ARRAYS, then the scalars. Y, P, n_b, Y_n, heat are those after it, in
+MeV and fm. The net is that of the trigger (first, second, channel) plus ratio times net2, of its partner. `limit`: the
+slot that is used up, -1 for neutrons; event: the reaction at whose threshold the step ends; grid_index: of the pressure
+recorded after it, else -1."""
+
+
 class Label(NamedTuple):
     """A reaction by name: codes of the parents (equal but for fusions) and channel; -1 for none."""
 
@@ -111,6 +126,11 @@ class SlideState(NamedTuple):
     slider: Label
     slides: Array
     root: Array  # the slider is marginal at the trial
+    ratio_of_partner: Array  # of the partner's net in this net
+    amount_kind: Array
+    limit: Array  # slot that the net uses up first, -1 for neutrons
+    aimed: Array  # the pressure is where a threshold is expected
+    n_records: Array
     rounds: Array
     shortened: Array
     at: Potentials  # where the move began
@@ -185,6 +205,11 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
         slider=_no_label(),
         slides=no,
         root=no,
+        ratio_of_partner=zero,
+        amount_kind=jnp.array(NOTHING_GOES),
+        limit=count,
+        aimed=no,
+        n_records=count,
         rounds=count,
         shortened=count,
         at=potentials_of(n_b, sums, settings.matter),
@@ -424,10 +449,13 @@ def change_of(nuclide: Array, net: Net) -> Sums:
     return sums_of(nuclide, net.Y, net.Y_n)
 
 
-def stock_of(Y: Array, Y_n: Array, net: Net) -> Array:
-    """The amount of a net that uses up a nuclide, or the free neutrons."""
-    by_nuclide = jnp.min(jnp.where(net.Y < 0, Y / -jnp.where(net.Y < 0, net.Y, -1.0), jnp.inf))
-    return jnp.minimum(by_nuclide, jnp.where(net.Y_n < 0, Y_n / -jnp.where(net.Y_n < 0, net.Y_n, -1.0), jnp.inf))
+def stock_of(Y: Array, Y_n: Array, net: Net) -> tuple[Array, Array]:
+    """The amount of a net that uses up a nuclide or the free neutrons, and its slot (-1: neutrons)."""
+    used, used_n = net.Y < 0, net.Y_n < 0
+    by_nuclide = jnp.where(used, Y / -jnp.where(used, net.Y, -1.0), jnp.inf)
+    by_neutrons = jnp.where(used_n, Y_n / -jnp.where(used_n, net.Y_n, -1.0), jnp.inf)
+    slot, least = first_minimum(by_nuclide)
+    return jnp.minimum(least, by_neutrons), jnp.where(by_neutrons < least, -1, slot)
 
 
 def torque(change: Sums, sums: Sums) -> Array:
@@ -590,7 +618,8 @@ def slide_step(
     next_change = change_of(nuclide, next_net)
     # a burn that is cut short, or a whole stock, keeps its amount; only the density is improved
     kept = ~new & ~state.moving & ~state.root
-    d_max = jnp.where(kept, state.d, stock_of(begin_Y, begin_Y_n, next_net))
+    stock, limit = stock_of(begin_Y, begin_Y_n, next_net)
+    d_max = jnp.where(kept, state.d, stock)
     small = (choice.channel == CHANNELS) & (d_max <= member.chunk)
     whole = (burn & (opposed | small)) | kept
     old_choice = Choice(state.slides, own, own_second, state.slider.channel, choice.product)
@@ -608,6 +637,9 @@ def slide_step(
     x = jnp.where(cut, state.x + part * (solution.x - state.x), solution.x)
 
     root = solution.root & ~cut
+    used_up = (d >= d_max) & (d > 0)
+    amount_kind = jnp.where(d > 0, jnp.where(cut, IN_PART, jnp.where(used_up, TO_THE_END, TO_MARGIN)), NOTHING_GOES)
+    amount_kind = jnp.where(kept, state.amount_kind, amount_kind)
     marginal = burn & root & (d < d_max)
     switched = state.switched
     if network.dE_mixed is not None:
@@ -655,6 +687,20 @@ def slide_step(
         trace_row=jnp.stack([jnp.asarray(v, float) for v in (*label, next_net.Y_n, d, begin_P, d_max)]),
     )
 
+    recorded_step = commits & ((state.d > 0) | (state.P_trial > state.P) | reached)
+    pressure_kind = jnp.where(state.amount_kind == TO_THE_END, AT_THE_END, jnp.where(landed & state.aimed, 2, GIVEN_P))
+    event = urgent.label(state.nuclide)
+    scalars = [state.net.Y_n, state.partner_net.Y_n, state.ratio_of_partner, *state.slider, state.amount_kind]
+    scalars += [state.limit, jnp.where(state.moving, pressure_kind, SAME_P), *event, state.P_trial, view.n_b]
+    scalars += [view.here.Y_n, state.d, heat, jnp.where(reached, state.grid_index, -1)]
+    assert len(scalars) == len(STEP_SCALARS)
+    paired = jnp.where(state.ratio_of_partner > 0, state.partner_net.Y, 0.0)
+    arrays = [state.nuclide.astype(float), view.Y, state.net.Y, paired]
+    output = output._replace(
+        record_line=jnp.where(recorded_step, state.n_records, NOWHERE),
+        record_row=jnp.concatenate([*arrays, jnp.stack([jnp.asarray(v, float) for v in scalars])]),
+    )
+
     return SlideState(
         nuclide=nuclide,
         Y=begin_Y,
@@ -672,6 +718,11 @@ def slide_step(
         slider=next_label,
         slides=jnp.where(waits, state.slides & ~stays, slides),
         root=jnp.where(waits, state.root & ~stays, root),
+        ratio_of_partner=jnp.where(new, jnp.where(opposed, pair_ratio, 0.0), state.ratio_of_partner),
+        amount_kind=jnp.where(stays, NOTHING_GOES, jnp.where(walking, state.amount_kind, amount_kind)),
+        limit=jnp.where(walking, state.limit, limit),
+        aimed=jnp.where(new | stays, False, state.aimed | (beyond & solved)),
+        n_records=state.n_records + recorded_step,
         rounds=rounds,
         shortened=jnp.where(starts, 0, state.shortened + again),
         at=_pick(new | stays, at, state.at),

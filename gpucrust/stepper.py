@@ -106,6 +106,8 @@ class Output(NamedTuple):
     segment_row: Array  # (len(SEGMENT),)
     trace_line: Array  # number of the reaction
     trace_row: Array  # (len(TRACED),)
+    record_line: Array | None = None  # number of the step of the slide engine
+    record_row: Array | None = None  # `slide.STEP_ARRAYS` and `slide.STEP_SCALARS`
 
 
 NOWHERE = np.iinfo(np.int32).max
