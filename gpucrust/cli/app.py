@@ -1,6 +1,8 @@
 """The application, its errors, and what the commands share."""
 
+import difflib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +53,12 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
+
+
+def nearest(given: str, valid: Iterable[str]) -> str:
+    """The valid name most like the one given, whatever its case."""
+    names = {name.lower(): name for name in valid}
+    return names[difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.0)[0]]
 
 
 def open_result(path: Path) -> "xr.Dataset":
