@@ -154,7 +154,7 @@ def write_nscool(ds: xr.Dataset, path: Path) -> list[Path]:
     in two arrays in the program text, rho_pycno and q_pycno, and gives each to the zone its density lies in; the same
     repository keeps them in two columns (Cooling/heat_sources_HZ08.dat). Copy or read these into the arrays, and
     raise their length. A source is the heat of one recorded interval of pressure, at its lower end. NSCool's densities
-    are mass-energy densities, ours baryon rest mass densities: less than 0.5 per cent apart up to 3e31 dyn cm^-2.
+    are mass-energy densities, ours baryon rest mass densities: 1 per cent apart at 1e31 dyn cm^-2.
     Not tried with NSCool itself.
     """
     crust = one_crust(ds)
@@ -169,8 +169,8 @@ def energy_density(crust: xr.Dataset) -> np.ndarray:
 
     Heat is the Gibbs energy that reactions release at constant pressure, and compression adds dP/n_b: the Gibbs energy
     per baryon is g(P) = g(ash at the first pressure) + integral dP/n_b - heat, and energy n_b g - P. Energy lost in
-    neutrinos (physics.neutrino_fraction) is not in `heat` and stays counted, less than 2e-3 of the whole. The ash has its
-    measured mass, or that of the mass model.
+    neutrinos (physics.neutrino_fraction) is not in `heat` and stays counted, less than 2e-3 of the whole. The ash has
+    its measured mass, or that of the mass model.
     """
     sweep = json.loads(crust.attrs["sweep"])
     name, physics = str(crust.mass_model.values), sweep["physics"]
@@ -193,8 +193,9 @@ def energy_density(crust: xr.Dataset) -> np.ndarray:
 def write_npz(ds: xr.Dataset, path: Path) -> list[Path]:
     """The crust's equation of state for the TOV code jester: float64 arrays n (fm^-3), p and e (MeV fm^-3) in an .npz.
 
-    jester (github.com/nuclear-multimessenger-astronomy/jester, jesterTOV/eos/crust.py) loads these three names and wants
-    n to increase; give it the path, which must end in .npz, as `crust_name`. Read by jesterTOV 0.1.1's load_crust.
+    jester (github.com/nuclear-multimessenger-astronomy/jester, jesterTOV/eos/crust.py) loads these three names and
+    wants n to increase; give it the path, which must end in .npz, as
+    `crust_name`. Tried with load_crust of jesterTOV 0.1.1.
     """
     crust = one_crust(ds)
     n = crust.n_b.values

@@ -22,8 +22,8 @@ def export(
 ) -> None:
     """Write profiles in the format of another tool.
 
-    csv: all profiles of all members (or those selected), for anyone. dstar: composition and heating for the cooling code
-    dStar. nscool: heat sources for NSCool. npz: a crust EOS (n, p, e) for the TOV code jester.
+    csv: all profiles of all members (or those selected), for anyone. dstar: composition and heating for the cooling
+    code dStar. nscool: heat sources for NSCool. npz: a crust EOS (n, p, e) for the TOV code jester.
 
     Example: gpucrust export figure1.nc --format npz --select mass_model=DZ31
     """
