@@ -28,7 +28,7 @@ class Key:
     description: str
 
 
-def keys() -> list[Key]:
+def settings() -> list[Key]:
     """Every key of a sweep file, in the order of the schema."""
     top, sections = [], []
     for name, field in Sweep.model_fields.items():
@@ -100,7 +100,7 @@ def sweep_template() -> str:
         '# defaults. Axes take a number, a list, or a range { start, stop, num, spacing = "log" or "linear" }.',
     ]
     docs, section = sections(), ""
-    for key in keys():
+    for key in settings():
         if key.section != section:
             section = key.section
             if section == "ash.NAME":

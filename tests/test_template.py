@@ -15,7 +15,7 @@ def test_the_template_is_a_sweep_of_defaults():
 
 def test_the_template_names_and_explains_every_key():
     text = template.sweep_template()
-    keys = template.keys()
+    keys = template.settings()
     dumped = check_sweep({"axes": {"mass_model": template.MODELS}}).model_dump()
     for name, section in dumped.items():
         names = {k.name for k in keys if k.section == name} if isinstance(section, dict) and name != "ash" else {name}
@@ -27,7 +27,7 @@ def test_the_template_names_and_explains_every_key():
     assert max(map(len, text.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("key", [k for k in template.keys() if k.default is not None], ids=lambda k: k.name)
+@pytest.mark.parametrize("key", [k for k in template.settings() if k.default is not None], ids=lambda k: k.name)
 def test_defaults_are_written_as_toml_reads_them(key):
     value = tomllib.loads(f"x = {key.default}")["x"]
     sections = {key.section: {key.name: value}} if key.section else {key.name: value}
@@ -36,7 +36,7 @@ def test_defaults_are_written_as_toml_reads_them(key):
 
 
 def test_bounds_of_the_reference_are_those_of_the_schema():
-    bounds = {(k.section, k.name): k.allowed for k in template.keys()}
+    bounds = {(k.section, k.name): k.allowed for k in template.settings()}
     assert bounds["stepper", "chunk"] == "> 0, <= 0.1"
     assert bounds["axes", "g"] == "> 0"
     assert bounds["physics", "ame"] == "AME2016, AME2020"

@@ -13,7 +13,9 @@ SUFFIX = {"csv": ".csv", "dstar": ".abuntime", "nscool": ".nscool", "npz": ".npz
 @app.command()
 def export(
     result: Result,
-    format: Annotated[str, typer.Option("--format", "-f", help="csv, dstar, nscool or npz", show_default=False)],
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="csv, dstar, nscool or npz", autocompletion=lambda: list(SUFFIX))
+    ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file; default: RESULT.FORMAT here")] = None,
     choices: Annotated[
         list[str] | None, typer.Option("--select", help="AXIS=VALUE, which member; may be given several times")
@@ -22,10 +24,15 @@ def export(
 ) -> None:
     """Write profiles in the format of another tool.
 
-    csv: all profiles of all members (or those selected), for anyone. dstar: composition and heating for the cooling
-    code dStar. nscool: heat sources for NSCool. npz: a crust EOS (n, p, e) for the TOV code jester.
+    \b
+    csv     all profiles of all members, or of those selected, for anyone
+    dstar   composition and heating for the cooling code dStar
+    nscool  heat sources for the cooling code NSCool
+    npz     a crust equation of state (n, p, e) for the TOV code jester
 
-    Example: gpucrust export figure1.nc --format npz --select mass_model=DZ31
+    \b
+    gpucrust export figure1.nc --format csv
+    gpucrust export figure1.nc --format npz --select mass_model=DZ31 -o dz31.npz
     """
     from gpucrust.config import SweepError
     from gpucrust.export import FORMATS, select

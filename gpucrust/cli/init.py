@@ -15,7 +15,8 @@ def init(
 ) -> None:
     """Write a sweep file with every setting at its default, and what it means.
 
-    Example: gpucrust init mine.toml && gpucrust run mine.toml
+    \b
+    gpucrust init mine.toml
     """
     from gpucrust.config import SweepError
     from gpucrust.template import sweep_template

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
 
+KINDS = ("profile", "map", "layers", "probability", "composition")
 LETTERS = ".v-/"  # by Regime: equilibrium, decreasing, flat, steep
 RAMP = " ▁▂▃▄▅▆▇█"
 PLAIN_RAMP = " .:-=+*%@"
@@ -22,7 +23,8 @@ SHOWN_LAYERS = 12
 def info(result: Result) -> None:
     """Summarise a result on one screen: its axes, where equilibrium breaks, its layers, failures.
 
-    Example: gpucrust info figure1.nc
+    \b
+    gpucrust info figure1.nc
     """
     from rich.console import Console
 
@@ -115,16 +117,25 @@ def plot(
     result: Result,
     kind: Annotated[
         str | None,
-        typer.Option(help="profile, map, layers, probability or composition; default: what suits the result"),
+        typer.Option(
+            help="profile, map, layers, probability or composition; default: what suits the result",
+            autocompletion=lambda: list(KINDS),
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="figure; default: RESULT-KIND.png here")] = None,
 ) -> None:
     """Draw a figure of a result: PNG, PDF or SVG by the name of the output.
 
-    profile: mu_e against pressure with its layers (figure 1 of CS20). map: J_n/J_acc over g and mdot. layers: their
-    extent and thickness, a row a member. probability: share of members out of equilibrium. composition: mass fractions.
+    \b
+    profile      mu_e against pressure with its layers, as figure 1 of CS20
+    map          J_n/J_acc over gravity and accretion rate
+    layers       extent and thickness of layers, a row a member
+    probability  share of members out of equilibrium at each pressure
+    composition  mass fractions at each pressure
 
-    Example: gpucrust plot figure1.nc --kind layers -o layers.pdf
+    \b
+    gpucrust plot figure1.nc
+    gpucrust plot figure1.nc --kind layers -o layers.pdf
     """
     from gpucrust import plots
     from gpucrust.config import SweepError
@@ -141,7 +152,11 @@ def plot(
 
 @app.command()
 def models() -> None:
-    """List the mass models: what can be used, what is missing, and how far from measured masses they are."""
+    """List the mass models: what can be used, what is missing, and how far from measured masses they are.
+
+    \b
+    gpucrust models
+    """
     from rich.console import Console
     from rich.table import Table
 

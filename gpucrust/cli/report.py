@@ -16,7 +16,8 @@ def report(
 ) -> None:
     """Write a report of a result: one HTML file with its figures and tables, to read, keep or send.
 
-    Example: gpucrust report figure1.nc -o report.html
+    \b
+    gpucrust report figure1.nc -o report.html
     """
     from gpucrust.config import SweepError
     from gpucrust.report import write_report
