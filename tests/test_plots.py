@@ -64,7 +64,9 @@ def test_composition_fills_what_neutrons_leave(result):
         stacked = panel.collections[result.sizes["nuclide"] - 1].get_paths()[0].vertices
         own = result.isel(mass_model=i)
         assert stacked[:, 1].max() == pytest.approx(1, abs=1e-6)
-        assert stacked[stacked[:, 0] == float(own.pressure[-1]), 1].max() == pytest.approx(1 - float(own.X_n.squeeze()[-1]))
+        assert stacked[stacked[:, 0] == float(own.pressure[-1]), 1].max() == pytest.approx(
+            1 - float(own.X_n.squeeze()[-1])
+        )
         assert "Cr56" in {text.get_text() for text in panel.texts}
 
 
