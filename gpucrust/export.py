@@ -28,7 +28,7 @@ class ExportError(ValueError):
 def select(ds: xr.Dataset, choice: Mapping[str, str]) -> xr.Dataset:
     """The members with these values, AXIS=VALUE; numbers are matched to the nearest value within 1e-6 of it.
 
-    Chosen axes are gone from dimensions. Raises ExportError with the values there are.
+    Chosen axes are gone from the dimensions; layers are left as they are. Raises ExportError with the values there are.
     """
     for axis, text in choice.items():
         if axis not in MEMBER_AXES or axis not in ds.dims:

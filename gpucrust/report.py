@@ -26,7 +26,10 @@ CAPTIONS = {
 """The kinds of figure in a report, in this order, and what they show."""
 MOST_PANELS = 12
 """A figure with a panel for each mass model is left out beyond this many."""
-MOST_LAYERS = 200
+MOST_LAYERS = 60
+"""Rows of the table of layers."""
+MOST_BARS = 3000
+"""The figure of layers, a bar each, is left out beyond this many."""
 STYLE = """
 :root { color-scheme: light; --ink: #1c1e21; --quiet: #5c6570; --line: #d8dde3; --wash: #f4f6f8; --accent: #0072b2; }
 * { box-sizing: border-box }
@@ -77,7 +80,7 @@ def figures(ds: xr.Dataset) -> dict[str, Figure]:
     """The figures that suit a dataset, by kind."""
     drawn = {}
     for kind in CAPTIONS:
-        many = kind != "layers" and ds.sizes["mass_model"] > MOST_PANELS
+        many = ds.sizes["layer"] > MOST_BARS if kind == "layers" else ds.sizes["mass_model"] > MOST_PANELS
         if many or (kind == "probability" and ds.sizes["member"] == ds.sizes["mass_model"]):
             continue
         try:

@@ -16,7 +16,7 @@ LETTERS = ".v-/"  # by Regime: equilibrium, decreasing, flat, steep
 RAMP = " ▁▂▃▄▅▆▇█"
 PLAIN_RAMP = " .:-=+*%@"
 COLUMNS = 56
-SHOWN_LAYERS = 12
+SHOWN_LAYERS = 8
 
 
 @app.command()
