@@ -102,7 +102,8 @@ def write_dstar(ds: xr.Dataset, path: Path) -> list[Path]:
     dStar (NScool/defaults/controls.defaults) reads no table of heat, but Q and a range of lg P for the outer and the
     inner crust: they go to PATH.inlist, for heat before and after the first free neutrons, ranges holding the middle
     90 per cent of it. PATH.heating has the whole curve: lg P, lg rho, and heat in MeV per baryon released up to there.
-    Not tried with dStar itself, which needs MESA.
+    The composition was read by Fortran with these formats, not by dStar itself, which needs MESA; nuclides that its
+    library does not know it reports.
     """
     crust = one_crust(ds)
     if "composition" not in crust:
@@ -115,7 +116,9 @@ def write_dstar(ds: xr.Dataset, path: Path) -> list[Path]:
     for t, rho, fermi_e, fermi_n, abundances in zones:
         lines.append(f" {t:18.10E}{ABUNTIME_TEMPERATURE:11.3E}{rho:11.4E}  {fermi_e:18.10E}{fermi_n:18.10E}")
         fields = [f"{name:>5}{y:10.4E}" for name, y in zip(names, abundances, strict=True)]
-        lines += [" " + "".join(fields[i : i + 5]) for i in range(0, len(fields), 5)]
+        rows = ["".join(fields[i : i + 5]) for i in range(0, len(fields), 5)]
+        # Fortran goes back to the last group of a format, not to its beginning: only the first row is indented
+        lines += [" " + rows[0], *rows[1:]]
         lines.append("0" + "-" * 79)
     path.write_text("\n".join(lines) + "\n", encoding="ascii")
 

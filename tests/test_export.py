@@ -1,6 +1,8 @@
 """Files for other tools: what is written is what their own readers read, digit by digit."""
 
 import csv
+import shutil
+import subprocess
 
 import fortranformat
 import numpy as np
@@ -12,6 +14,25 @@ from gpucrust.masses import load_model
 
 # the formats of read_abuntime, dStar's dStar_crust/preprocessor/src/abuntime.f
 HEADER, ZONE, ABUNDANCES = "(1x,i5)", "(1x,1e18.10,2e11.3,2X,2E18.10)", "(1x,5(a5,1pe10.3))"
+FORTRAN = f"""
+program reader
+  integer :: nion, k, ios
+  double precision :: time, T, rho, fermi_e, fermi_n
+  character(len=5), allocatable :: names(:)
+  double precision, allocatable :: Y(:)
+  read(5,'{HEADER}') nion
+  allocate(names(nion), Y(nion))
+  print '(i0)', nion
+  do
+    read(5,'{ZONE}',iostat=ios) time, T, rho, fermi_e, fermi_n
+    if (ios /= 0) exit
+    read(5,'{ABUNDANCES}') (names(k),Y(k),k=1,nion)
+    read(5,*)
+    print '(5es25.16)', time, T, rho, fermi_e, fermi_n
+    print '(a5,es25.16)', (adjustl(names(k)),Y(k),k=1,nion)
+  end do
+end program
+"""
 GRAVITY, MDOT = 1.85052e14, 8.8e4 * 0.3
 
 
@@ -86,12 +107,14 @@ def read_abuntime(path):
     lines = iter(path.read_text().splitlines())
     (number,) = fortranformat.FortranRecordReader(HEADER).read(next(lines))
     zone, row = fortranformat.FortranRecordReader(ZONE), fortranformat.FortranRecordReader(ABUNDANCES)
+    # a format that has run out begins again at its last group
+    more = fortranformat.FortranRecordReader("(" + ABUNDANCES[4:])
     headers, abundances = [], []
     for line in lines:
         headers.append(zone.read(line))
-        fields = []
-        for _ in range(-(-number // 5)):
-            fields += row.read(next(lines))
+        fields = row.read(next(lines))
+        for _ in range(-(-number // 5) - 1):
+            fields += more.read(next(lines))
         pairs = list(zip(fields[::2], fields[1::2], strict=True))[:number]
         abundances.append({name.strip(): Y for name, Y in pairs})
         assert next(lines).startswith("0---")
@@ -114,6 +137,23 @@ def test_dstar_composition_as_its_reader_reads_it(chosen, crust, tmp_path):
             assert zone[str(name).lower()] == pytest.approx(X / A, rel=5e-5, abs=1e-99)
         mass = sum(Y * int("".join(c for c in name if c.isdigit()) or 1) for name, Y in zone.items())
         assert mass == pytest.approx(1, abs=1e-4)  # five digits
+
+
+@pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")
+def test_a_fortran_program_reads_the_same(chosen, tmp_path):
+    export.write_dstar(chosen, tmp_path / "crust")
+    (tmp_path / "reader.f90").write_text(FORTRAN)
+    subprocess.run(["gfortran", "-o", tmp_path / "reader", tmp_path / "reader.f90"], check=True)
+    with (tmp_path / "crust").open() as file:
+        done = subprocess.run([tmp_path / "reader"], stdin=file, check=True, capture_output=True, text=True)
+    lines = iter(done.stdout.splitlines())
+    number = int(next(lines))
+    headers, abundances = read_abuntime(tmp_path / "crust")
+    for header, zone in zip(headers, abundances, strict=True):
+        np.testing.assert_allclose([float(x) for x in next(lines).split()], header, rtol=1e-15)
+        fields = [next(lines).split() for _ in range(number)]
+        assert {name: float(Y) for name, Y in fields} == zone
+    assert next(lines, None) is None
 
 
 def test_dstar_heating_adds_up(chosen, crust, tmp_path):
