@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from gpucrust import plots
 from gpucrust.layers import Regime
-from gpucrust.summary import by_mass_model, failures, member_label, show_range
+from gpucrust.summary import axes_of, axis_text, by_mass_model, failures, member_label, show_range
 
 CAPTIONS = {
     "profile": "Electron chemical potential against pressure, with layers out of diffusion equilibrium (CS20 figure "
@@ -109,14 +109,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _axes(ds: xr.Dataset) -> list[tuple[str, str, str]]:
-    rows = []
-    for name in (d for d in ds.sizes if d in ds.coords and d != "nuclide"):
-        values, units = ds[name].values, ds[name].attrs.get("units", "")
-        shown = [str(v) if values.dtype.kind in "UO" else f"{v:.4g}" for v in values]
-        if len(shown) > 16:
-            shown = [f"{shown[0]} to {shown[-1]} ({len(shown)} values)"]
-        rows.append((str(name), "" if units == "1" else units, ", ".join(shown)))
-    return rows
+    units = {name: ds[name].attrs.get("units", "") for name in axes_of(ds)}
+    return [(name, "" if unit == "1" else unit, axis_text(ds, name, few=16)) for name, unit in units.items()]
 
 
 def _breaks(ds: xr.Dataset) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

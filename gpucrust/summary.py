@@ -12,6 +12,19 @@ from gpucrust.status import Status
 HAS_RESULT = (Status.OK, Status.SWITCHED_TO_MIXED)
 
 
+def axis_text(ds: xr.Dataset, axis: str, few: int) -> str:
+    """The values of an axis; of more than `few` numbers, the ends."""
+    values = ds[axis].values
+    if values.dtype.kind in "UOT":
+        return ", ".join(map(str, values))
+    return ", ".join(f"{v:.4g}" for v in values) if values.size <= few else f"{values[0]:.4g} to {values[-1]:.4g}"
+
+
+def axes_of(ds: xr.Dataset) -> list[str]:
+    """The axes of a result, pressure included."""
+    return [str(d) for d in ds.sizes if d in ds.coords and d != "nuclide"]
+
+
 def mass_model_of_member(ds: xr.Dataset) -> np.ndarray:
     """(member,) index of the mass model; members count through the axes, the last fastest."""
     return np.arange(ds.sizes["member"]) // (ds.sizes["member"] // ds.sizes["mass_model"])
@@ -41,8 +54,9 @@ def regimes_at(ds: xr.Dataset, pressures: np.ndarray) -> np.ndarray:
 def broken_probability(ds: xr.Dataset, pressures: np.ndarray, kinds: tuple[Regime, ...] = ()) -> xr.DataArray:
     """Share of the members of each mass model that are out of diffusion equilibrium at each pressure.
 
-    kinds: count only layers of these regimes; empty, all of them. Members without a result do not count; a model that
-    has none with a result gets NaN. Returns (mass_model, pressure), pressures in dyn cm^-2.
+    kinds: count only layers of these regimes; empty, all of them. Jumps at one pressure have no extent. Members without
+    a result do not count; a model that has none with a result gets NaN. Returns (mass_model, pressure), pressures in
+    dyn cm^-2.
     """
     regime = regimes_at(ds, pressures)
     broken = np.isin(regime, kinds) if kinds else regime != Regime.EQUILIBRIUM

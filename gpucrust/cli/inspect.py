@@ -28,21 +28,20 @@ def info(result: Result) -> None:
     """
     from rich.console import Console
 
+    from gpucrust.summary import axes_of, axis_text
+
     ds = open_result(result)
     console = Console(highlight=False)
     print(f"{ds.attrs.get('title', result.name)}")
     print(f"{ds.attrs['history']}; device {ds.attrs['device']}, {ds.attrs['wall_time_seconds']:.3g} s")
     single = []
-    for name in (d for d in ds.sizes if d in ds.coords and d != "nuclide"):
-        values, units = ds[name].values, ds[name].attrs.get("units", "")
-        shown = [str(v) if values.dtype.kind in "UO" else f"{v:.4g}" for v in values]
-        if len(shown) > 8 and values.dtype.kind not in "UO":
-            shown = [f"{shown[0]} to {shown[-1]}"]
-        text = f"{', '.join(shown)} {'' if units == '1' else units}".rstrip()
-        if values.size == 1:
+    for name in axes_of(ds):
+        units = ds[name].attrs.get("units", "")
+        text = f"{axis_text(ds, name, few=8)} {'' if units == '1' else units}".rstrip()
+        if ds.sizes[name] == 1:
             single.append(f"{name} {text}")
         else:
-            print(f"  {name} ({values.size}): {text}")
+            print(f"  {name} ({ds.sizes[name]}): {text}")
     print("  " + "; ".join(single))
     _print_strips(ds, console)
     _print_breaks(ds, console)
