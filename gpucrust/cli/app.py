@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import gpucrust
+from gpucrust.cache import use_cache
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,6 +40,7 @@ Setting = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE over
 
 def main() -> None:
     """Entry point of the command `gpucrust`."""
+    use_cache()
     try:
         status = app(standalone_mode=False)
     except typer.Abort:
