@@ -40,10 +40,8 @@ HEADER = (
 IRON = {(26, 30): 1.0}
 
 
-MIXTURE = (
-    ("FRDM95+DZ31", "HFB21+DZ31", "BSkG4+DZ31", "MB-refit"),
-    (IRON, {(46, 60): 1.0}, {(26, 30): 0.5, (46, 58): 0.5}),
-)
+MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "BSkG4+DZ31", "MB-refit")
+ASHES = (IRON, {(46, 60): 1.0}, {(26, 30): 0.5, (46, 58): 0.5})
 
 
 def members_of(n: int, mixture: bool) -> Members:
