@@ -1,162 +1,78 @@
-"""From a sweep to a dataset: axes, distinct evolutions, memory, device."""
+"""From a plan to a dataset, in memory or in a file: chunk after chunk, here or on a cluster, from where a run stopped.
 
-import math
-import os
+What is computed does not depend on how: chunks of any size, any number of workers, interruptions give the same bits.
+"""
+
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import jax
 import numpy as np
 import xarray as xr
 
 from gpucrust.config import Sweep, SweepError, check_sweep, load_sweep
-from gpucrust.dataset import RunInfo, build_dataset
-from gpucrust.ensemble import Members, Physics, Progress, Stepper, evolve
-from gpucrust.masses import MassModel, MissingTableError, load_model
-from gpucrust.nuclide import ELEMENTS
+from gpucrust.costs import check_dataset, check_work
+from gpucrust.dataset import RunInfo, dataset_of, identity, member_variables, scarce_left_out, shared_variables
+from gpucrust.ensemble import Progress, evolve, lanes_for
+from gpucrust.output import move_into_place, open_output, write_blocks
+from gpucrust.planning import AXES, Chunks, Plan, make_chunks, make_plan
+from gpucrust.records import Records, concatenate, records_of, take
+from gpucrust.status import Status
+from gpucrust.store import Folder, Store, StoreError, different
 
-AXES = ("mass_model", "ash", "pycno_log10_scale", "sample", "g", "mdot")
-"""Dimensions of a sweep, in the order of the dataset."""
-BYTES_PER_MEMBER = 1000
-"""Of working memory per member besides its profiles."""
-BYTES_PER_POINT = 300
-"""Of working memory per member and recorded pressure: results, derived variables and their copies while writing."""
+__all__ = ["Standing", "compute", "compute_chunk", "finished", "on_device", "run", "run_to_file"]
 
 Device = Literal["cpu", "gpu"]
+NEAR = 256
+"""Evolutions this close to each other are read from a store at once."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a sweep computes. Members with the same composition share one evolution."""
+class Standing:
+    """Where a run stands."""
 
-    sweep: Sweep
-    models: list[MassModel]
-    left_out: list[str]  # sentences on optional mass models without a table
-    pressures: np.ndarray  # dyn cm^-2
-    evolutions: Members
-    evolution_of: np.ndarray  # (mass_model, ash, pycno_log10_scale, sample, g, mdot) index into evolutions
-
-    @property
-    def n_members(self) -> int:
-        """Number of members: the product of the axes."""
-        return self.evolution_of.size
-
-    @property
-    def n_evolutions(self) -> int:
-        """Number of distinct evolutions."""
-        return len(self.evolutions.model)
-
-    @property
-    def physics(self) -> Physics:
-        """Rules shared by all members."""
-        p, perturbation = self.sweep.physics, self.sweep.perturbation
-        return Physics(
-            pycno=p.pycno,
-            t_weak=p.t_weak,
-            lattice=p.lattice,
-            neutron_eos=p.neutron_eos,
-            neutrino_fraction=p.neutrino_fraction,
-            one_component=p.one_component,
-            fusion_density=tuple((ELEMENTS.index(name), rho) for name, rho in p.fusion_density.items()),
-            sigma=perturbation.sigma,
-            seed=perturbation.seed,
-        )
-
-    @property
-    def stepper(self) -> Stepper:
-        """Accuracy, and what to record."""
-        s = self.sweep.stepper
-        return Stepper(s.chunk, s.slots, s.max_steps, composition=self.sweep.output.composition)
-
-    @property
-    def memory(self) -> int:
-        """Predicted working memory, bytes."""
-        return BYTES_PER_POINT * len(self.pressures) * (self.n_evolutions + self.n_members)
+    done: int  # evolutions
+    failed: int
+    total: int
+    fraction: float  # of the work, evolutions under way included
+    elapsed: float  # s, of this run
+    resumed: int = 0  # of those done, how many an earlier run did
+    phase: str = "computing"  # or "writing"
 
 
-def recorded_pressures(P_start: float, P_end: float, dlnP: float) -> np.ndarray:
-    """Logarithmic grid from P_start to P_end with steps of at most dlnP, dyn cm^-2."""
-    steps = int(np.ceil(np.log(P_end / P_start) / dlnP * (1 - 1e-12)))
-    return np.geomspace(P_start, P_end, steps + 1)
+Report = Callable[[Standing], None]
 
 
-def make_plan(sweep: Sweep, folder: Path = Path()) -> Plan:
-    """Load the masses and find the distinct evolutions; paths of the sweep's tables are relative to `folder`.
+class Source(Protocol):
+    """Records of all evolutions, wherever they are."""
 
-    Raises SweepError, or the errors of `gpucrust.masses`, with one line.
-    """
-    a = sweep.axes
-    n_members = math.prod(len(x) for x in (a.mass_model, a.ash, a.pycno_log10_scale, a.g, a.mdot)) * a.sample
-    if BYTES_PER_MEMBER * n_members > free_memory():
-        raise SweepError(
-            f"this sweep has {n_members:.3g} members, and {free_memory() / 2**30:.3g} GiB of memory are free: "
-            f"at most {free_memory() / BYTES_PER_MEMBER:.2g} members fit"
-        )
-    models, left_out = _load_models(sweep, folder)
-    shape = (len(models), len(a.ash), len(a.pycno_log10_scale), a.sample, len(a.g), len(a.mdot))
-    model, ash, scale, sample, g, mdot = np.indices(shape).reshape(6, -1)
-    g_mdot = np.asarray(a.g)[g] * np.asarray(a.mdot)[mdot]
-    scales = np.asarray(a.pycno_log10_scale)[scale]
-    if not sweep.physics.pycno:
-        g_mdot, scales = np.ones_like(g_mdot), np.zeros_like(scales)
-    # equal products of g and mdot that rounding has set apart are one
-    keys = np.stack([model, ash, sample, scales, np.round(np.log(g_mdot), 12)], axis=1)
-    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    first, rank = first[order], np.argsort(order)
-    return Plan(
-        sweep=sweep,
-        models=models,
-        left_out=left_out,
-        pressures=recorded_pressures(sweep.stepper.P_start, sweep.stepper.P_end, sweep.stepper.dlnP),
-        evolutions=Members(model[first], ash[first], scales[first], sample[first], g_mdot[first]),
-        evolution_of=rank[inverse.ravel()].reshape(shape),
-    )
+    def read(self, first: int, last: int) -> Records:
+        """Those of evolutions first..last-1."""
 
 
-def _load_models(sweep: Sweep, folder: Path) -> tuple[list[MassModel], list[str]]:
-    tables = {name: folder / path for name, path in sweep.masses.tables.items()}
-    drop = sweep.masses.liquid_drop
-    models, left_out = [], []
-    for name in sweep.axes.mass_model:
-        try:
-            models.append(
-                load_model(
-                    name,
-                    ame=sweep.physics.ame,
-                    policy=sweep.physics.policy,
-                    extra_tables=tables or None,
-                    liquid_drop_constants=folder / drop if drop else None,
-                )
-            )
-        except MissingTableError as error:
-            if name not in sweep.optional_models:
-                raise
-            left_out.append(f"{name} is left out: {error}")
-    if not models:
-        raise SweepError("no mass model is left: " + "; ".join(left_out))
-    return models, left_out
+@dataclass(frozen=True)
+class InMemory:
+    """Records held in memory."""
+
+    records: Records
+
+    def read(self, first: int, last: int) -> Records:
+        """See Source."""
+        return take(self.records, np.arange(first, last))
 
 
-def free_memory() -> int:
-    """Physical memory that is free, bytes."""
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+@dataclass(frozen=True)
+class Computed:
+    """A chunk that has been computed."""
 
-
-def check_memory(plan: Plan) -> None:
-    """Refuse a plan that cannot fit; raises SweepError with the setting that would."""
-    available = free_memory()
-    if plan.memory > available:
-        share = available / plan.memory
-        raise SweepError(
-            f"this sweep needs about {plan.memory / 2**30:.3g} GiB of memory and {available / 2**30:.3g} GiB are free: "
-            f"raise stepper.dlnP from {plan.sweep.stepper.dlnP:g} to {plan.sweep.stepper.dlnP / share:.2g}, or run "
-            f"it in {int(np.ceil(1 / share))} parts"
-        )
+    number: int
+    status: np.ndarray
+    device: str
+    seconds: float
 
 
 def on_device(device: Device | None) -> AbstractContextManager[Any]:
@@ -171,11 +87,39 @@ def on_device(device: Device | None) -> AbstractContextManager[Any]:
         ) from error
 
 
+def device_name(device: Device | None) -> str:
+    """What JAX computes on."""
+    used = jax.local_devices(backend=device)[0] if device else jax.local_devices()[0]
+    return f"{used.platform}: {used.device_kind}"
+
+
+def compute_chunk(
+    plan: Plan, chunks: Chunks, k: int, device: Device | None, progress: Callable[[Progress], None] | None = None
+) -> Records:
+    """Evolve the evolutions of chunk k. All chunks have one number of lanes, and compile once."""
+    numbers = chunks[k]
+    with on_device(device), jax.enable_x64(True):
+        evolution = evolve(
+            plan.members(numbers),
+            plan.models,
+            plan.sweep.ash_fractions(),
+            plan.pressures,
+            plan.physics,
+            plan.stepper,
+            batch=plan.sweep.stepper.batch or lanes_for(min(chunks.size, chunks.n)),
+            progress=progress,
+        )
+        return records_of(plan, evolution)
+
+
+# --- in memory
+
+
 def run(
     sweep: Sweep | Mapping[str, Any] | str | Path,
     *,
     device: Device | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Report | None = None,
 ) -> xr.Dataset:
     """Compute a sweep: a file, a nested mapping as TOML gives it, or a checked Sweep. Returns the dataset.
 
@@ -188,26 +132,247 @@ def run(
     elif not isinstance(sweep, Sweep):
         sweep = check_sweep(sweep)
     plan = make_plan(sweep, folder)
-    check_memory(plan)
     return compute(plan, device=device, progress=progress)
 
 
 def compute(
-    plan: Plan, *, device: Device | None = None, progress: Callable[[Progress], None] | None = None
+    plan: Plan, *, device: Device | None = None, progress: Report | None = None, save_every: int | None = None
 ) -> xr.Dataset:
-    """Evolve the members of a plan and build their dataset."""
+    """Evolve the members of a plan and build their dataset, in memory."""
+    chunks = make_chunks(plan, save_every)
+    check_work(plan, chunks)
+    check_dataset(plan)
     started = time.perf_counter()
-    with on_device(device), jax.enable_x64(True):
-        evolution = evolve(
-            plan.evolutions,
-            plan.models,
-            plan.sweep.ash_fractions(),
-            plan.pressures,
-            plan.physics,
-            plan.stepper,
-            batch=plan.sweep.stepper.batch or None,
-            progress=progress,
+    records = _compute_all(plan, chunks, device, Reporter(chunks, progress))
+    return dataset_of(plan, records, RunInfo(device_name(device), time.perf_counter() - started))
+
+
+def _compute_all(plan: Plan, chunks: Chunks, device: Device | None, reporter: "Reporter") -> Records:
+    parts = []
+    for k in range(len(chunks)):
+        parts.append(compute_chunk(plan, chunks, k, device, reporter.within))
+        reporter.chunk_done(parts[-1].status)
+    return concatenate(parts)
+
+
+class Reporter:
+    """Puts what chunks report together."""
+
+    def __init__(self, chunks: Chunks, report: Report | None, already: np.ndarray | None = None) -> None:
+        self.chunks, self.report, self.started = chunks, report, time.perf_counter()
+        self.done, self.failed = 0, 0
+        if already is not None:
+            self._count(already)
+        self.resumed = self.done
+
+    def _count(self, status: np.ndarray) -> None:
+        self.done += len(status)
+        self.failed += int(np.sum(status > Status.SWITCHED_TO_MIXED))
+
+    def undo(self, n: int) -> None:
+        """So many evolutions must be computed again."""
+        self.done -= n
+
+    def chunk_done(self, status: np.ndarray) -> None:
+        """A chunk has ended."""
+        self._count(status)
+        self._tell(0, 0, 0.0)
+
+    def within(self, inside: Progress) -> None:
+        """Progress within the chunk under way."""
+        self._tell(inside.done, inside.failed, inside.fraction * inside.total)
+
+    def writing(self, fraction: float) -> None:
+        """Everything is computed, and so much of it written."""
+        self._tell(0, 0, 0.0, "writing", fraction)
+
+    def _tell(
+        self, done: int, failed: int, work: float, phase: str = "computing", fraction: float | None = None
+    ) -> None:
+        if self.report is not None:
+            share = (self.done + work) / self.chunks.n if fraction is None else fraction
+            elapsed = time.perf_counter() - self.started
+            n = self.chunks.n
+            self.report(Standing(self.done + done, self.failed + failed, n, share, elapsed, self.resumed, phase))
+
+
+# --- to a file
+
+
+def finished(plan: Plan, target: Path) -> bool:
+    """Whether `target` is the result of this plan; raises SweepError if it is of another sweep."""
+    if not target.exists():
+        return False
+    try:
+        with open_output(target) as ds:
+            stored = {key: str(ds.attrs[key]) for key in identity(plan)}
+    except (OSError, ValueError, KeyError) as error:
+        raise SweepError(f"{target}: not a result of gpucrust; give another name with -o") from error
+    if stored != identity(plan):
+        difference = different(stored, identity(plan))
+        raise StoreError(f"{target} is the result of another sweep ({difference}): give another name with -o")
+    return True
+
+
+def run_to_file(
+    plan: Plan,
+    target: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    save_every: int | None = None,
+    device: Device | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Report | None = None,
+) -> np.ndarray:
+    """Compute a plan and write its dataset to `target`, NAME.nc or NAME.zarr; returns the status of its evolutions.
+
+    A sweep of one chunk is held in memory. Otherwise chunks are saved beside `target`, in NAME.nc.partial, and
+    `resume` goes on from there. save_every: evolutions in a chunk of a new store. workers: processes on this
+    machine; scheduler: address of a Dask scheduler whose workers see `target`'s folder.
+
+    Raises SweepError for what cannot be done, and OSError where the disk fails; what was saved stays.
+    """
+    folder = Folder(target)
+    folder.acquire()
+    try:
+        started = time.perf_counter()
+        chunks = make_chunks(plan, save_every)
+        store = _open_store(folder, plan, resume, overwrite)
+        if store is not None:
+            chunks = store.chunks
+        else:
+            check_work(plan, chunks, folder.path, workers or 1)
+            if len(chunks) > 1 or workers or scheduler:
+                store = Store.create(folder.store, plan, chunks)
+        folder.log("resumed" if store is not None and resume else "started", evolutions=chunks.n, chunks=len(chunks))
+        if store is None:
+            reporter = Reporter(chunks, progress)
+            records = _compute_all(plan, chunks, device, reporter)
+            source: Source = InMemory(records)
+            folder.log("computed", device=device_name(device), elapsed=time.perf_counter() - started)
+            status = records.status
+        else:
+            reporter = Reporter(chunks, progress, store.status())
+            computing = _computer(plan, store, device, workers, scheduler, reporter)
+            _compute_pending(store, folder, computing, reporter)
+            source, status = store, store.status()
+        _write(plan, source, chunks, folder, reporter)
+        folder.remove()
+        return status
+    finally:
+        folder.release()
+
+
+def _open_store(folder: Folder, plan: Plan, resume: bool, overwrite: bool) -> Store | None:
+    """The store to go on with; None where there is none."""
+    if not folder.store.exists():
+        return None
+    if overwrite and not resume:
+        folder.discard()
+        return None
+    store = Store(folder.store)
+    if store.identity != identity(plan):
+        difference = different(store.identity, identity(plan))
+        raise StoreError(
+            f"{folder.path} holds another sweep ({difference}): --overwrite discards it, -o leaves it alone"
         )
-        used = jax.local_devices(backend=device)[0] if device else jax.local_devices()[0]
-        info = RunInfo(device=f"{used.platform}: {used.device_kind}", wall_time=time.perf_counter() - started)
-        return build_dataset(plan, evolution, info)
+    if not resume:
+        done = len(store.chunks) - len(store.pending())
+        raise StoreError(
+            f"{folder.path} holds {done} of {len(store.chunks)} chunks of this sweep: "
+            "go on with --resume, or start afresh with --overwrite"
+        )
+    return store
+
+
+Computing = Callable[[list[int]], Iterable[Computed]]
+
+
+def _computer(
+    plan: Plan, store: Store, device: Device | None, workers: int | None, scheduler: str | None, reporter: Reporter
+) -> Computing:
+    """A function that computes and saves chunks, here or on a cluster."""
+    if workers or scheduler:
+        from gpucrust import cluster
+
+        return lambda pending: cluster.compute(plan, store, pending, device, workers, scheduler)
+
+    def here(pending: list[int]) -> Iterator[Computed]:
+        for k in pending:
+            yield compute_and_save(plan, store, k, device, reporter.within)
+
+    return here
+
+
+def compute_and_save(
+    plan: Plan,
+    store: Store,
+    k: int,
+    device: Device | None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Computed:
+    """Compute chunk k and put it in its place. Doing it twice does no harm."""
+    started = time.perf_counter()
+    records = compute_chunk(plan, store.chunks, k, device, progress)
+    store.write(k, records)
+    return Computed(k, records.status, device_name(device), time.perf_counter() - started)
+
+
+def _compute_pending(store: Store, folder: Folder, computing: Computing, reporter: Reporter) -> None:
+    """Compute what is missing, then read everything again, and compute again what is damaged."""
+    started = time.perf_counter()
+    pending = store.pending()
+    while True:
+        for done in computing(pending):
+            failed = int(np.sum(done.status > Status.SWITCHED_TO_MIXED))
+            folder.log(
+                "chunk",
+                number=done.number,
+                failed=failed,
+                device=done.device,
+                seconds=round(done.seconds, 3),
+                elapsed=round(time.perf_counter() - started, 3),
+            )
+            reporter.chunk_done(done.status)
+        pending = store.damaged()
+        if not pending:
+            return
+        folder.log("damaged", chunks=pending)
+        reporter.undo(sum(len(store.chunks[k]) for k in pending))
+
+
+def _write(plan: Plan, source: Source, chunks: Chunks, folder: Folder, reporter: Reporter) -> None:
+    """Write the dataset of all records and put it in its place."""
+    nuclides = None
+    if plan.sweep.output.composition:
+        ranges = (chunks[k] for k in range(len(chunks)))
+        nuclides = scarce_left_out(source.read(int(x[0]), int(x[-1]) + 1) for x in ranges)
+    sizes = dict(zip(AXES, plan.shape, strict=True))
+    sizes |= {"pressure": len(plan.pressures), "member": plan.n_members, "layer": 0}
+    if nuclides is not None:
+        sizes["nuclide"] = len(nuclides)
+    shared = shared_variables(plan, folder.info(), nuclides)
+
+    def parts() -> Iterator[tuple[dict[str, slice], xr.Dataset]]:
+        members = layers = 0
+        for block in plan.blocks():
+            numbers = np.unique(plan.evolutions_in(block))
+            ds = member_variables(plan, gather(source, numbers), numbers, block, nuclides)
+            ends = members + ds.sizes["member"], layers + ds.sizes["layer"]
+            ranges = {"member": slice(members, ends[0]), "layer": slice(layers, ends[1])}
+            yield dict(zip(AXES, block, strict=True)) | ranges, ds
+            members, layers = ends
+            reporter.writing(members / plan.n_members)
+
+    target = folder.target
+    written = folder.path / f"written{target.suffix}"
+    write_blocks(written, target.suffix, shared, sizes, parts())
+    move_into_place(written, target, folder.path / "replaced")
+
+
+def gather(source: Source, numbers: np.ndarray) -> Records:
+    """The records of evolutions of increasing numbers, near ones read together."""
+    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > NEAR) + 1)
+    return concatenate([take(source.read(int(x[0]), int(x[-1]) + 1), x - x[0]) for x in groups])

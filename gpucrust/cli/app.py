@@ -11,6 +11,8 @@ import gpucrust
 if TYPE_CHECKING:
     import xarray as xr
 
+    from gpucrust.status import Status
+
 app = typer.Typer(
     name="gpucrust",
     help="Ensemble sweeps for the crusts of accreting neutron stars.",
@@ -20,7 +22,7 @@ app = typer.Typer(
 )
 
 SweepFile = Annotated[Path, typer.Argument(help="sweep file (TOML)", show_default=False)]
-Result = Annotated[Path, typer.Argument(help="result of a sweep (netCDF)", show_default=False)]
+Result = Annotated[Path, typer.Argument(help="result of a sweep (netCDF or Zarr)", show_default=False)]
 Setting = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE over the file's, as axes.g=[1e14,2e14]")]
 
 
@@ -31,9 +33,12 @@ def main() -> None:
     except typer.Abort:
         raise SystemExit(130) from None
     except (ValueError, OSError, MemoryError) as error:
-        print(f"gpucrust: {_sentence(error)}", file=sys.stderr)
+        print(f"gpucrust: {sentence(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     except Exception as error:
+        if hasattr(error, "exit_status"):  # a run that was stopped
+            print(f"gpucrust: {error}", file=sys.stderr)
+            raise SystemExit(error.exit_status) from None
         # a wrong option or argument; the class is typer's or click's, by version
         if not hasattr(error, "format_message"):
             raise
@@ -45,7 +50,8 @@ def main() -> None:
     raise SystemExit(status if isinstance(status, int) else 0)
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """What went wrong, in one line."""
     if isinstance(error, MemoryError):
         return "out of memory: take fewer members, or raise stepper.dlnP"
     if isinstance(error, OSError) and error.strerror:
@@ -54,29 +60,39 @@ def _sentence(error: Exception) -> str:
 
 
 def open_result(path: Path) -> "xr.Dataset":
-    import xarray as xr
-
+    """A result, netCDF or Zarr; its variables are read when they are used."""
     from gpucrust.config import SweepError
+    from gpucrust.output import open_output
 
-    if not path.is_file():
+    if not path.exists():
         raise SweepError(f"{path}: there is no such file")
     try:
-        ds = xr.load_dataset(path, engine="netcdf4")
+        ds = open_output(path)
     except (OSError, ValueError) as error:
-        raise SweepError(f"{path}: not a netCDF file that can be read") from error
+        raise SweepError(f"{path}: not a netCDF file or Zarr store that can be read") from error
     if "gpucrust" not in ds.attrs.get("source", ""):
         raise SweepError(f"{path}: not a result of gpucrust")
     return ds
 
 
+def count_statuses(ds: "xr.Dataset") -> "dict[Status, int]":
+    """How many members ended how."""
+    import numpy as np
+
+    from gpucrust.status import Status
+
+    found = np.bincount(ds.status.values.ravel(), minlength=len(Status))
+    return {status: int(found[status]) for status in Status}
+
+
 def print_failures(ds: "xr.Dataset") -> None:
-    """A table of members that have no result, or a remark."""
+    """A table of members by how they ended, unless all ended plainly."""
     from rich.console import Console
     from rich.table import Table
 
     from gpucrust.status import Status
 
-    counts = {status: int((ds.status == int(status)).sum()) for status in Status}
+    counts = count_statuses(ds)
     if counts[Status.OK] == ds.status.size:
         return
     table = Table("status", "members", "meaning", title="not every member ended plainly")
