@@ -79,8 +79,9 @@ def check_work(plan: Plan, chunks: Chunks, folder: Path | None = None, processes
         else:
             share = available / needed
             remedy = f"raise stepper.dlnP from {plan.sweep.stepper.dlnP:g} to {plan.sweep.stepper.dlnP / share:.2g}"
+        each = f" in each of {processes} processes" if processes > 1 else ""
         raise SweepError(
-            f"{min(chunks.size, chunks.n)} evolutions at a time need about {size(needed)} of memory and "
+            f"{min(chunks.size, chunks.n)} evolutions at a time need about {size(needed)} of memory{each} and "
             f"{size(available)} are free: {remedy}"
         )
     if folder is not None:

@@ -24,15 +24,12 @@ from gpucrust.ensemble import Evolution
 from gpucrust.layers import Regime
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import nuclide_name
-from gpucrust.output import write_netcdf
 from gpucrust.planning import AXES, Block
 from gpucrust.records import LAYER, PROFILE, SUMMARY, Records, records_of, take
 from gpucrust.status import Status
 
 if TYPE_CHECKING:
     from gpucrust.planning import Plan
-
-__all__ = ["RunInfo", "build_dataset", "data_hash", "member_variables", "shared_variables", "write_netcdf"]
 
 CS20 = (
     "Chugunov & Shchechilin 2020, MNRAS Lett. 495, L32 (CS20); Shchechilin & Chugunov 2019, MNRAS 490, 3454; "

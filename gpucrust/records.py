@@ -71,13 +71,13 @@ def records_of(plan: "Plan", evolution: Evolution) -> Records:
     with jax.enable_x64(True):
         return concatenate(
             [
-                _records_of_group(plan, _rows(evolution, np.arange(start, start + LANE_GROUP)), n - start)
+                _records_of_group(plan, evolutions_at(evolution, np.arange(start, start + LANE_GROUP)), n - start)
                 for start in range(0, n, LANE_GROUP)
             ]
         )
 
 
-def _rows(evolution: Evolution, rows: np.ndarray) -> Evolution:
+def evolutions_at(evolution: Evolution, rows: np.ndarray) -> Evolution:
     """Some members of an ensemble; beyond its last, the last again."""
 
     def choose(x: Any) -> Any:
