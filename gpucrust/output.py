@@ -4,6 +4,7 @@ What is written goes under another name and is renamed when it is whole, so that
 two formats hold the same variables, types and attributes.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -130,7 +131,21 @@ def write_blocks(
     sizes: of all dimensions, 0 for one that grows. blocks: where each lies along its dimensions, and its variables;
     none is larger than the first.
     """
-    sink: Sink = ZarrSink(path) if suffix == ".zarr" else NetcdfSink(path, sizes)
+    try:
+        _write(ZarrSink(path) if suffix == ".zarr" else NetcdfSink(path, sizes), shared, sizes, blocks)
+    except RuntimeError as error:
+        if "NetCDF" not in str(error):
+            raise
+        # the library does not say more than this
+        raise OSError(errno.EIO, f"{error}; is the disk full, or a quota reached?", str(path)) from error
+
+
+def _write(
+    sink: Sink,
+    shared: xr.Dataset,
+    sizes: Mapping[str, int],
+    blocks: Iterable[tuple[Mapping[str, slice], xr.Dataset]],
+) -> None:
     for name, variable in shared.variables.items():
         _create(sink, str(name), _with_coordinates(str(name), variable, shared), variable.shape, {})
         if variable.size:

@@ -65,6 +65,7 @@ class Folder:
             except BlockingIOError:
                 lock.seek(0)
                 holder = " ".join(lock.read().split()) or "unknown"
+                lock.close()
                 raise StoreError(f"{self.target}: another run is writing it ({holder})") from None
             try:
                 if os.path.samestat(os.fstat(lock.fileno()), os.stat(lock.name)):
@@ -78,12 +79,18 @@ class Folder:
         self._lock = lock
 
     def release(self) -> None:
-        """Let go of the lock; the folder goes too unless it holds a store."""
+        """Let go of the lock; the folder goes too if nothing is saved in it."""
         if self._lock is not None:
-            if not self.store.exists():
+            if not self._worth_keeping():
                 self.remove()
             self._lock.close()
             self._lock = None
+
+    def _worth_keeping(self) -> bool:
+        try:
+            return self.store.exists() and Store(self.store).status().size > 0
+        except StoreError:
+            return True  # for its owner to look at
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -195,10 +202,23 @@ class Store:
         numbers = self.chunks[k]
         return slice(int(numbers[0]), int(numbers[-1]) + 1)
 
+    def _all_status(self) -> np.ndarray:
+        """Of all evolutions; PENDING where it cannot be read."""
+        try:
+            return np.asarray(self._array("status")[:])
+        except ValueError:
+            parts = [self._status_of(k) for k in range(len(self.chunks))]
+            return np.concatenate(parts)
+
+    def _status_of(self, k: int) -> np.ndarray:
+        try:
+            return np.asarray(self._array("status")[self._rows(k)])
+        except ValueError:
+            return np.full(len(self.chunks[k]), PENDING, np.int8)
+
     def pending(self) -> list[int]:
         """Chunks that have not been computed."""
-        status = np.asarray(self._array("status")[:])[:: self.chunks.size]
-        return np.flatnonzero(status == PENDING).tolist()
+        return np.flatnonzero(self._all_status()[:: self.chunks.size] == PENDING).tolist()
 
     def write(self, k: int, records: Records) -> None:
         """Put chunk k in its region, status last."""
@@ -211,7 +231,8 @@ class Store:
             if values is not None:
                 self._array(name)[rows] = values
         if most:
-            self._array("layers")[rows, :most] = _padded(records, most)
+            whole = -(-most // LAYERS_A_PIECE) * LAYERS_A_PIECE  # pieces are written without being read
+            self._array("layers")[rows, :whole] = _padded(records, whole)
         self._array("checksum")[k] = checksum(records)
         self._array("status")[rows] = records.status
 
@@ -240,7 +261,7 @@ class Store:
             rows = self._rows(k)
             try:
                 sound = checksum(self.read(rows.start, rows.stop)) == int(np.asarray(self._array("checksum")[k]))
-            except StoreError:
+            except ValueError:  # StoreError is one
                 sound = False
             if not sound:
                 self._array("status")[rows] = PENDING
@@ -249,7 +270,7 @@ class Store:
 
     def status(self) -> np.ndarray:
         """Of all evolutions computed so far."""
-        status = np.asarray(self._array("status")[:])
+        status = self._all_status()
         return status[status != PENDING]
 
 
@@ -261,10 +282,10 @@ def rows_of_a_piece(size: int, row_bytes: int) -> int:
     return rows
 
 
-def _padded(records: Records, most: int) -> np.ndarray:
-    """(n, most, len(LAYER)) layers, NaN beyond an evolution's last."""
-    padded = np.full((len(records), most, len(LAYER)), np.nan)
-    padded[np.arange(most) < records.layer_count[:, None]] = records.layers
+def _padded(records: Records, slots: int) -> np.ndarray:
+    """(n, slots, len(LAYER)) layers, NaN beyond an evolution's last."""
+    padded = np.full((len(records), slots, len(LAYER)), np.nan)
+    padded[np.arange(slots) < records.layer_count[:, None]] = records.layers
     return padded
 
 

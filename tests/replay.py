@@ -20,7 +20,9 @@ from gpucrust.records import evolutions_at
 RECORDED, SECONDS = "REPLAY_RECORDED", "REPLAY_SECONDS"
 """Environment: file of the recorded evolutions; seconds a chunk takes."""
 KILLER, FILE_LIMIT = "REPLAY_KILLER", "REPLAY_FILE_LIMIT"
-"""Environment: file whose absence makes a process kill itself in mid-chunk; bytes of the largest file it may write."""
+"""Environment: file whose absence makes a process kill itself in mid-chunk (or ALWAYS); bytes of the largest file it
+may write."""
+ALWAYS = "always"
 
 
 def keys_of(members):
@@ -41,10 +43,11 @@ def replaying(path):
 
     def evolve(members, *_, **__):
         killer = os.environ.get(KILLER)
-        if killer and not Path(killer).exists():
-            Path(killer).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(float(os.environ.get(SECONDS, 0)))
+        if killer and (killer == ALWAYS or not Path(killer).exists()):
+            if killer != ALWAYS:
+                Path(killer).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         return evolutions_at(evolution, np.array([row[key] for key in keys_of(members)]))
 
     return evolve
