@@ -1,8 +1,9 @@
 """Sweeps on Dask: the same bits, a lost worker's chunk computed by another, and no need of Dask without it."""
 
 import json
+import os
+import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import replay
@@ -84,16 +85,23 @@ def test_each_worker_gets_its_own_gpu(monkeypatch):
         cluster._gpus(3)
 
 
-def test_without_dask_everything_else_works(work, replayed, tmp_path, command, monkeypatch):  # noqa: F811
-    for name in [n for n in sys.modules if n.split(".")[0] in ("dask", "distributed") or n == "gpucrust.cluster"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "dask", None)
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.delattr("gpucrust.cluster")
-    arguments = ["run", work / "s.toml", "-o"]
-    status, _, err = command(*arguments, tmp_path / "x.nc", "--workers", 2)
-    assert status == 2
+WITHOUT_DASK = """
+import runpy, sys
+sys.modules |= {"dask": None, "distributed": None}
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+def test_without_dask_everything_else_works(work, undisturbed, tmp_path):  # noqa: F811
+    def run(target, *more):
+        arguments = [sys.executable, "-c", WITHOUT_DASK, replay.__file__, "run", work / "s.toml", "-o", target, *more]
+        environment = {**os.environ, replay.RECORDED: str(work / "recorded")}
+        done = subprocess.run(list(map(str, arguments)), env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    status, err = run(tmp_path / "x.nc", "--workers", 2)
+    assert (status, len(err.splitlines())) == (2, 1)
     assert "pip install 'gpucrust[dask]'" in err
     assert list(tmp_path.iterdir()) == []
-    assert command(*arguments, tmp_path / "x.zarr", "--save-every", 8, "--quiet")[0] == 0
-    assert command("info", Path(tmp_path / "x.zarr"))[0] == 0
+    assert run(tmp_path / "x.zarr", "--save-every", 8, "--quiet") == (0, "")
+    assert_same(load(tmp_path / "x.zarr"), undisturbed)

@@ -99,10 +99,10 @@ def test_what_cannot_fit_is_refused_with_what_would(monkeypatch, tmp_path):
     check_work(plan, fits)
     with pytest.raises(SweepError, match="in each of 2 processes"):
         check_work(plan, fits, processes=2)
-    with pytest.raises(SweepError, match="output.profiles = false, or write it to a file"):
+    with pytest.raises(SweepError, match=r"output\.profiles = false, or write it to a file"):
         check_dataset(plan)
     monkeypatch.setattr(costs, "free_disk", lambda _: 10**8)
-    with pytest.raises(SweepError, match="of disk and 95.4 MiB are free: output.profiles = false needs less"):
+    with pytest.raises(SweepError, match=r"of disk and 95\.4 MiB are free: output\.profiles = false needs less"):
         check_work(plan, fits, tmp_path)
     monkeypatch.setattr(costs, "free_memory", lambda: 10**6)
     with pytest.raises(SweepError, match=r"raise stepper.dlnP from 0.01"):

@@ -6,7 +6,6 @@ Lines of JSON go to standard output, each an object with the key `event`: note, 
 import json
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -61,22 +60,17 @@ class Bar(Reporting):
         )
         self.bar = RichBar(*columns, console=Console(stderr=True))
         self.task: Any = None
-        self.stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        self.stack.enter_context(self.bar)
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self.stack.close()
+        if self.task is not None:  # a bar that was never drawn would end a line
+            self.bar.stop()
 
     def standing(self, state: "Standing") -> None:
         """Draw the bar anew."""
         if self.task is None:
-            # the time left is reckoned from this run's own progress
+            # started only now: errors before are one line
             self.task = self.bar.add_task("", total=1.0, evolutions="", rate="")
-            self.bar.update(self.task, completed=state.resumed / state.total)
-            self.bar.reset(self.task, completed=0)
+            self.bar.start()
         failed = f", {state.failed} failed" if state.failed else ""
         doing = "writing " if state.phase == "writing" else ""
         self.bar.update(
