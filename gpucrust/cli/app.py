@@ -45,7 +45,7 @@ def main() -> None:
         print(f"gpucrust: {' '.join(error.format_message().split())}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print("gpucrust: interrupted; nothing was written", file=sys.stderr)
+        print("gpucrust: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     raise SystemExit(status if isinstance(status, int) else 0)
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 class Reporting:
-    """Says nothing but what must be known; standing is None where progress is not wanted."""
-
-    standing: Any = None
+    """Says nothing but what must be known."""
 
     def __enter__(self) -> Self:
         return self
@@ -34,6 +32,9 @@ class Reporting:
         """What would be computed and what it costs: for people, and for programs."""
         for name, text in lines.items():
             print(f"{name}: {text}" if name else text, flush=True)
+
+    def standing(self, state: "Standing") -> None:
+        """Where the run stands."""
 
     def finished(self, target: Path, figure: Path | None, ds: "xr.Dataset", seconds: float) -> None:
         """The result is there."""

@@ -2,12 +2,13 @@
 
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import typer
 
@@ -16,6 +17,7 @@ from gpucrust.cli.report import Reporting, reporting
 
 if TYPE_CHECKING:
     from gpucrust.planning import Chunks, Plan
+    from gpucrust.sweep import Standing
 
 MOST_DRAWN = 10_000
 """Members of a result that gets a figure of its own accord."""
@@ -84,8 +86,19 @@ def run(
     if resume and not overwrite and finished(plan, target):
         report.note(f"{target} is finished")
         return
+    command = ["gpucrust", "run", str(sweep), "-o", str(target), *(x for s in settings or [] for x in ("--set", s))]
+    command += ["--resume", *(["--overwrite"] if overwrite else [])]
     started = time.perf_counter()
-    with _how_to_go_on(target, [sweep, target, settings or [], overwrite], report), _sigterm(), report:
+    with (
+        _how_to_go_on(target, command, report),
+        Stop(at_once=bool(workers or scheduler)) as stop,
+        report,
+    ):
+
+        def progress(state: "Standing") -> None:
+            stop.check()
+            report.standing(state)
+
         run_to_file(
             plan,
             target,
@@ -95,7 +108,7 @@ def run(
             device=chosen,
             workers=workers,
             scheduler=scheduler,
-            progress=report.standing,
+            progress=progress,
         )
     ds = open_result(target)
     drawn = ds.sizes["member"] <= MOST_DRAWN
@@ -123,22 +136,42 @@ def _check_absent(*paths: Path) -> None:
             raise SweepError(f"{path} exists: give another name with -o, or --overwrite")
 
 
+class Stop:
+    """Ctrl-C, and the signal by which batch systems ask a job to end: a run ends at its next step, or at once if
+    asked again or told to.
+
+    An exception raised just anywhere may be lost: JAX has functions that the garbage collector calls.
+    """
+
+    def __init__(self, at_once: bool) -> None:
+        self.at_once = at_once
+        self.asked: type[KeyboardInterrupt] | None = None
+
+    def __enter__(self) -> Self:
+        self.before = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def ask(self, number: int, _: FrameType | None) -> None:
+        """The handler of the signals."""
+        at_once = self.at_once or self.asked is not None
+        self.asked = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if at_once:
+            raise self.asked
+        if sys.stderr.isatty():
+            print("\ngpucrust: stopping at the next step; once more to stop at once", file=sys.stderr)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if asked to stop."""
+        if self.asked is not None:
+            raise self.asked
+
+
 @contextmanager
-def _sigterm() -> Iterator[None]:
-    """Batch systems ask a job to end by this signal; treat it as Ctrl-C."""
-
-    def stop(_: int, __: FrameType | None) -> NoReturn:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _how_to_go_on(target: Path, arguments: list, report: Reporting) -> Iterator[None]:
+def _how_to_go_on(target: Path, command: list[str], report: Reporting) -> Iterator[None]:
     """Turn what stops a run into one line that says what is saved and how to go on."""
     try:
         yield
@@ -147,24 +180,23 @@ def _how_to_go_on(target: Path, arguments: list, report: Reporting) -> Iterator[
             raise
         from gpucrust.store import Folder, Store
 
-        sweep, _, settings, overwrite = arguments
-        parts = ["gpucrust", "run", str(sweep), "-o", str(target)]
-        for setting in settings:
-            parts += ["--set", setting]
-        command = shlex.join([*parts, "--resume", *(["--overwrite"] if overwrite else [])])
         folder = Folder(target)
         saved = total = 0
         if folder.store.exists():
             store = Store(folder.store)
             saved, total = len(store.status()), store.chunks.n
-        report.stopped(saved, total, command)
+        report.stopped(saved, total, shlex.join(command))
         if isinstance(error, KeyboardInterrupt):
             what, status = "interrupted", 143 if isinstance(error, Terminated) else 130
         elif isinstance(error, RuntimeError):
             what, status = "the device is out of memory: give a smaller --save-every or stepper.batch", 2
         else:
             what, status = sentence(error), 2
-        rest = f"{saved} of {total} evolutions are saved, go on with: {command}" if total else "nothing was written"
+        rest = (
+            f"{saved} of {total} evolutions are saved, go on with: {shlex.join(command)}"
+            if total
+            else "nothing was written"
+        )
         raise Stopped(f"{what}; {rest}", status) from error
 
 
