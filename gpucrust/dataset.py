@@ -24,6 +24,7 @@ from gpucrust.ensemble import Evolution
 from gpucrust.layers import Regime
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import nuclide_name
+from gpucrust.output import write_netcdf as write_netcdf
 from gpucrust.planning import AXES, Block
 from gpucrust.records import LAYER, PROFILE, SUMMARY, Records, records_of, take
 from gpucrust.status import Status
@@ -62,17 +63,17 @@ PROFILES = {
     "A_mean": ("1", "mean mass number of nuclei, by number"),
     "Q_imp": ("1", "impurity parameter, variance of the charge number of nuclei"),
     "heat": ("MeV", "heat released per baryon since the first pressure"),
-    "P_e": ("dyn cm-2", "pressure of electrons"),
-    "P_n": ("dyn cm-2", "pressure of free neutrons"),
-    "dmu_e_dP": ("MeV cm2 dyn-1", "slope of mu_e along the profile"),
-    "dmu_e_dP_nodiff": ("MeV cm2 dyn-1", "slope of mu_e in diffusion equilibrium, CS20 eq. 7"),
+    "P_e": ("dyne cm-2", "pressure of electrons"),
+    "P_n": ("dyne cm-2", "pressure of free neutrons"),
+    "dmu_e_dP": ("MeV cm2 dyne-1", "slope of mu_e along the profile"),
+    "dmu_e_dP_nodiff": ("MeV cm2 dyne-1", "slope of mu_e in diffusion equilibrium, CS20 eq. 7"),
     "equilibrium_ratio": ("1", "R: slope of mu_e over that of diffusion equilibrium"),
     "residual_ei": ("1", "relative residual of eq. 8, electrons and nuclei"),
     "residual_n": ("1", "relative residual of eq. 9, free neutrons; 0 where there are none"),
 }
 # functions of composition, and of g or mdot
 FLUXES = {
-    "f_in": ("dyn", "friction per nucleus, outwards, eq. 6"),
+    "f_in": ("dyne", "friction per nucleus, outwards, eq. 6"),
     "J_n": ("cm-2 s-1", "neutron flux that would hold the nuclei up, outwards, eq. 10"),
     "J_ratio": ("1", "J_n over J_acc"),
     "depth": ("m", "depth below the first pressure"),
@@ -107,7 +108,7 @@ COORDINATES = {
     "sample": {"units": "1", "long_name": "number of the draw of mass errors; 0 is unperturbed"},
     "g": {"units": "cm s-2", "long_name": "surface gravity"},
     "mdot": {"units": "g cm-2 s-1", "long_name": "accretion rate per unit area"},
-    "pressure": {"units": "dyn cm-2", "long_name": "pressure", "positive": "down"},
+    "pressure": {"units": "dyne cm-2", "long_name": "pressure", "positive": "down"},
 }
 
 
@@ -353,8 +354,12 @@ def _add_layers(ds: xr.Dataset, plan: "Plan", records: Records, place: np.ndarra
             },
         ),
         "layer_regime": ("layer", regime[kept].astype(np.int8), {"long_name": "regime of a layer", **REGIME}),
-        "layer_P_start": ("layer", P_start[kept], {"units": "dyn cm-2", "long_name": "pressure at the top of a layer"}),
-        "layer_P_end": ("layer", P_end[kept], {"units": "dyn cm-2", "long_name": "pressure at the bottom of a layer"}),
+        "layer_P_start": (
+            "layer",
+            P_start[kept],
+            {"units": "dyne cm-2", "long_name": "pressure at the top of a layer"},
+        ),
+        "layer_P_end": ("layer", P_end[kept], {"units": "dyne cm-2", "long_name": "pressure at the bottom of a layer"}),
         "layer_thickness": (
             "layer",
             thickness,

@@ -86,7 +86,7 @@ def add_ground_state(ds: xr.Dataset, plan: "Plan") -> xr.Dataset:
         "gs_A": ([s.A for s in states], "1", "mass number of the nuclide"),
         "gs_dmu_e_dP_nodiff": (
             [s.dmu_e_dP_nodiff / DYN_PER_CM2 for s in states],
-            "MeV cm2 dyn-1",
+            "MeV cm2 dyne-1",
             "slope of mu_e in diffusion equilibrium, CS20 eq. 7",
         ),
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import typer
 
 from gpucrust.cli.app import Setting, SweepFile, app, open_result, sentence
-from gpucrust.cli.report import Reporting, reporting
+from gpucrust.cli.progress import Reporting, reporting
 
 if TYPE_CHECKING:
     from gpucrust.planning import Chunks, Plan
@@ -56,7 +56,11 @@ def run(
 ) -> None:
     """Compute a sweep; write the dataset (netCDF or Zarr) and, beside it, a figure (PNG).
 
-    Example: gpucrust run sweeps/figure1.toml --set stepper.chunk=0.01
+    \b
+    gpucrust run sweeps/figure1.toml
+    gpucrust run sweeps/figure1.toml -o fast.nc --set stepper.chunk=0.01 --set axes.g=[1e14,2e14]
+    gpucrust run sweeps/ashes.toml --dry-run        how many crusts, how much memory, disk and time
+    gpucrust run large.toml -o large.zarr --resume  go on where a run to this output stopped, if any did
     """
     from gpucrust.config import SweepError, load_sweep
 
