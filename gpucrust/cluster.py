@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from gpucrust.config import SweepError
 from gpucrust.dataset import identity
+from gpucrust.filing import Computed, compute_and_save
 from gpucrust.planning import Plan
 from gpucrust.store import Store, StoreError
-from gpucrust.sweep import Computed, Device, compute_and_save
+from gpucrust.sweep import Device
 
 try:
     from distributed import Client, LocalCluster, Worker, WorkerPlugin, as_completed, get_worker

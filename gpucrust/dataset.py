@@ -19,14 +19,14 @@ import xarray as xr
 import gpucrust
 from gpucrust import diffusion
 from gpucrust.constants import RHO_PER_N_B
-from gpucrust.dataset_equilibrium import NO_RESULT, add_ground_state
+from gpucrust.dataset_equilibrium import add_ground_state
+from gpucrust.dataset_layers import REGIME, add_layers, axis_in
 from gpucrust.ensemble import Evolution
-from gpucrust.layers import Regime
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import nuclide_name
 from gpucrust.output import write_netcdf as write_netcdf
 from gpucrust.planning import AXES, Block
-from gpucrust.records import LAYER, PROFILE, SUMMARY, Records, records_of, take
+from gpucrust.records import PROFILE, SUMMARY, Records, records_of
 from gpucrust.status import Status
 
 if TYPE_CHECKING:
@@ -96,10 +96,6 @@ STATUS: dict[str, Any] = {
     "flag_meanings": " ".join(s.name.lower() for s in Status),
     "long_name": "how the member ended",
     "comment": "; ".join(f"{s.name.lower()}: {s.sentence}" for s in Status),
-}
-REGIME: dict[str, Any] = {
-    "flag_values": np.array([NO_RESULT, *(int(r) for r in Regime)], np.int8),
-    "flag_meanings": "no_result " + " ".join(r.name.lower() for r in Regime),
 }
 COORDINATES = {
     "mass_model": {"long_name": "nuclear mass model"},
@@ -235,21 +231,17 @@ def member_variables(
         attributes = {"units": "1", "long_name": "mass fraction"}
         comment = f"nuclides that somewhere exceed {SCARCE:g}"
         ds["composition"] = _by_member(fractions, index, {**attributes, "comment": comment}, "pressure", "nuclide")
-    return _add_layers(ds, plan, records, place, block)
+    return add_layers(ds, plan, records, place, block)
 
 
 def _by_member(values: np.ndarray, index: xr.DataArray, attributes: dict[str, Any], *more: str) -> xr.DataArray:
     return xr.DataArray(values, dims=("evolution", *more)).isel(evolution=index).assign_attrs(attributes)
 
 
-def _axis(plan: "Plan", name: str, block: Block) -> xr.DataArray:
-    return xr.DataArray(np.asarray(getattr(plan.sweep.axes, name), float)[block[AXES.index(name)]], dims=name)
-
-
 def _add_profiles(ds: xr.Dataset, plan: "Plan", records: Records, index: xr.DataArray, block: Block) -> xr.Dataset:
-    g = _axis(plan, "g", block)
+    g = axis_in(plan, "g", block)
     with jax.enable_x64(True):
-        J_acc = xr.DataArray(np.asarray(diffusion.accretion_flux(_axis(plan, "mdot", block).values)), dims="mdot")
+        J_acc = xr.DataArray(np.asarray(diffusion.accretion_flux(axis_in(plan, "mdot", block).values)), dims="mdot")
 
     def profile(name: str) -> xr.DataArray:
         assert records.profiles is not None
@@ -297,73 +289,3 @@ def _fractions(records: Records, nuclides: np.ndarray) -> np.ndarray:
     fractions = np.stack([np.sum(np.where(codes == code, X, 0.0), axis=-1) for code in nuclides], axis=-1)
     fractions[np.isnan(abundances[..., 0])] = np.nan
     return fractions
-
-
-def _add_layers(ds: xr.Dataset, plan: "Plan", records: Records, place: np.ndarray, block: Block) -> xr.Dataset:
-    """Layers of the members, a CF contiguous ragged array; their thickness, and the largest flux ratio within.
-
-    place: (mass_model, ash, pycno_log10_scale, sample, g, mdot) where in `records` a member is.
-    """
-    cut = plan.sweep.output.layer_cut
-    n = place.size
-    first = int(np.ravel_multi_index([s.start for s in block], plan.shape))
-    g, mdot = (_axis(plan, name, block).values for name in ("g", "mdot"))
-    g_of = np.broadcast_to(g[:, None], place.shape).ravel()
-    mine = take(records, place.ravel())
-    regime, P_start, P_end, thickness_g, J_n = mine.layers.T
-    assert len(LAYER) == mine.layers.shape[1]
-    member = np.repeat(np.arange(n), mine.layer_count)
-    thickness = thickness_g / g_of[member] / 100
-    # jumps of mu_e have no thickness
-    kept = (thickness >= cut) | (P_start == P_end)
-    member, thickness = member[kept], thickness[kept]
-    largest = np.zeros(n)
-    np.maximum.at(largest, member, J_n[kept])
-    failed = np.isnan(mine.summary[:, SUMMARY.index("total_heat")])
-    broken = np.where(failed, np.nan, np.bincount(member, weights=thickness, minlength=n)).reshape(place.shape)
-    flux = np.where(failed, np.nan, largest * g_of).reshape(place.shape)
-    with jax.enable_x64(True):
-        ratio = flux / np.asarray(diffusion.accretion_flux(mdot))
-    unused = {} if plan.sweep.physics.pycno else {"pycno_log10_scale": 0}
-    comment = f"layers of {cut:g} m or more, and jumps of mu_e at one pressure"
-    ds["broken_thickness"] = (
-        xr.DataArray(broken, dims=AXES)
-        .isel(unused and {**unused, "mdot": 0})
-        .assign_attrs(units="m", long_name="thickness of all layers out of diffusion equilibrium", comment=comment)
-    )
-    ds["max_J_ratio"] = (
-        xr.DataArray(ratio, dims=AXES)
-        .isel(unused)
-        .assign_attrs(units="1", long_name="largest J_n over J_acc, by size, in layers out of diffusion equilibrium")
-    )
-    order = ", ".join(f"{name} ({size})" for name, size in zip(AXES, plan.shape, strict=True))
-    number = np.int32 if plan.n_members <= 2**31 else np.int64
-    variables: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {
-        "layer_count": (
-            "member",
-            np.bincount(member, minlength=n).astype(np.int32),
-            {"sample_dimension": "layer", "long_name": "number of layers of each member", "units": "1"},
-        ),
-        "layer_member": (
-            "layer",
-            (first + member).astype(number),
-            {
-                "units": "1",
-                "long_name": "member that a layer belongs to",
-                "comment": f"members count through {order}, last fastest",
-            },
-        ),
-        "layer_regime": ("layer", regime[kept].astype(np.int8), {"long_name": "regime of a layer", **REGIME}),
-        "layer_P_start": (
-            "layer",
-            P_start[kept],
-            {"units": "dyne cm-2", "long_name": "pressure at the top of a layer"},
-        ),
-        "layer_P_end": ("layer", P_end[kept], {"units": "dyne cm-2", "long_name": "pressure at the bottom of a layer"}),
-        "layer_thickness": (
-            "layer",
-            thickness,
-            {"units": "m", "long_name": "thickness of a layer", "comment": comment},
-        ),
-    }
-    return ds.assign({name: xr.Variable(*parts) for name, parts in variables.items()})

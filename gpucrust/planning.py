@@ -222,7 +222,7 @@ def _load_models(sweep: Sweep, folder: Path) -> tuple[list[MassModel], list[str]
                     ame=sweep.physics.ame,
                     policy=sweep.physics.policy,
                     extra_tables=tables or None,
-                    liquid_drop_constants=folder / drop if drop else None,
+                    liquid_drop_constants=None if drop is None else folder / drop,
                 )
             )
         except MissingTableError as error:

@@ -1,27 +1,22 @@
-"""The folder of a sweep under way: OUT.partial beside OUT, from which a run that was stopped goes on.
+"""The records of a sweep under way, in a Zarr group: one region a chunk of evolutions.
 
-It holds a Zarr group `store` with one region a chunk of evolutions, `log.jsonl`, and `lock`. Each chunk is written by
-whoever computed it into its own region, which no other chunk's pieces of the arrays touch; its checksum follows, its
-status last. A chunk without status has not been computed, whatever else of it is there. Nothing depends on clocks or
-host names.
+Each chunk is written by whoever computed it into its own region, which no other chunk's pieces of the arrays touch;
+its checksum follows, its status last. A chunk without status has not been computed, whatever else of it is there.
 """
 
-import datetime
-import fcntl
 import json
 import os
 import shutil
-import socket
 import zlib
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import zarr
 
 from gpucrust.config import SweepError
-from gpucrust.dataset import RunInfo, identity
+from gpucrust.dataset import identity
 from gpucrust.output import compressors
 from gpucrust.planning import Chunks, Plan
 from gpucrust.records import LAYER, PROFILE, SUMMARY, Records
@@ -36,115 +31,6 @@ LAYER_SLOTS, LAYERS_A_PIECE = 65_536, 16
 
 class StoreError(SweepError):
     """A store that cannot be used; the message is one line."""
-
-
-class Folder:
-    """OUT.partial, held by one run at a time."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-        self.path = target.with_name(target.name + ".partial")
-        self._lock: IO[str] | None = None
-
-    @property
-    def store(self) -> Path:
-        """The Zarr group."""
-        return self.path / "store"
-
-    def acquire(self) -> None:
-        """Make the folder and lock it; raises StoreError if another run has.
-
-        The kernel releases the lock when a run ends, however it ends, so no lock is ever stale. What the file says
-        of its holder is for people.
-        """
-        while True:
-            self.path.mkdir(exist_ok=True)
-            lock = open(self.path / "lock", "a+")  # noqa: SIM115  (held until release)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                holder = " ".join(lock.read().split()) or "unknown"
-                lock.close()
-                raise StoreError(f"{self.target}: another run is writing it ({holder})") from None
-            try:
-                if os.path.samestat(os.fstat(lock.fileno()), os.stat(lock.name)):
-                    break
-            except FileNotFoundError:
-                pass  # the run before has just removed it
-            lock.close()
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}, since {_now()}\n")
-        lock.flush()
-        self._lock = lock
-
-    def release(self) -> None:
-        """Let go of the lock; the folder goes too if nothing is saved in it."""
-        if self._lock is not None:
-            if not self._worth_keeping():
-                self.remove()
-            self._lock.close()
-            self._lock = None
-
-    def _worth_keeping(self) -> bool:
-        try:
-            return self.store.exists() and Store(self.store).status().size > 0
-        except StoreError:
-            return True  # for its owner to look at
-
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def discard(self) -> None:
-        """Remove what an earlier run left."""
-        for name in ("store", "new", "log.jsonl"):
-            path = self.path / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-
-    def log(self, event: str, **details: Any) -> None:
-        """Add a line to the log."""
-        line = json.dumps({"time": _now(), "event": event, **details})
-        with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(line + "\n")
-
-    def info(self) -> RunInfo:
-        """How the dataset came about, as the log tells it: devices, the time of all runs, what else happened."""
-        entries = self.history()
-        devices = dict.fromkeys(e["device"] for e in entries if "device" in e)
-        wall_time, last = 0.0, 0.0
-        for e in entries:
-            if e["event"] in ("started", "resumed"):
-                wall_time, last = wall_time + last, 0.0
-            last = e.get("elapsed", last)
-        lines = [_sentence(e) for e in entries if e["event"] in ("started", "resumed", "damaged")]
-        return RunInfo("; ".join(devices), wall_time + last, tuple(lines))
-
-    def history(self) -> list[dict[str, Any]]:
-        """The log; a line that a killed run left unfinished is skipped."""
-        entries = []
-        try:
-            text = (self.path / "log.jsonl").read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            text = ""
-        for line in text.splitlines():
-            try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return entries
-
-
-def _sentence(entry: dict[str, Any]) -> str:
-    details = ", ".join(f"{k} {v}" for k, v in entry.items() if k not in ("time", "event"))
-    return f"{entry['time']} {entry['event']}: {details}"
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 class Store:

@@ -21,11 +21,13 @@ import pytest
 import replay
 from test_store import SWEEP, assert_same, half, load, plan, replayed, stop_after, undisturbed, work  # noqa: F401
 
-from gpucrust import store as store_module
+from gpucrust import folder as folder_module
+from gpucrust.filing import run_to_file
+from gpucrust.folder import Folder
 from gpucrust.planning import make_plan
 from gpucrust.status import Status
-from gpucrust.store import Folder, Store, StoreError
-from gpucrust.sweep import compute, load_sweep, run_to_file
+from gpucrust.store import Store, StoreError
+from gpucrust.sweep import compute, load_sweep
 
 SECONDS = 0.15
 """That a chunk takes in a run with recorded evolutions."""
@@ -264,7 +266,7 @@ def test_a_lock_is_gone_with_its_holder_whatever_it_says(plan, undisturbed, half
         os.utime(path, (0, 0))
     monkeypatch.setattr(socket, "gethostname", lambda: "another-host")
     monkeypatch.setattr(time, "time", lambda: -1e9)
-    monkeypatch.setattr(store_module, "_now", lambda: "1970-01-01T00:00:00+00:00")
+    monkeypatch.setattr(folder_module, "_now", lambda: "1970-01-01T00:00:00+00:00")
     run_to_file(plan, half, resume=True)
     ds = load(half)
     assert_same(ds, undisturbed)

@@ -13,12 +13,13 @@ from gpucrust import cli, planning, sweep
 from gpucrust.config import SweepError, check_sweep
 from gpucrust.dataset import RunInfo, dataset_of, identity
 from gpucrust.ensemble import evolve
+from gpucrust.filing import run_to_file
+from gpucrust.folder import Folder
 from gpucrust.output import open_output
 from gpucrust.planning import make_chunks, make_plan
 from gpucrust.records import concatenate, evolutions_at, records_of, take
 from gpucrust.status import Status
-from gpucrust.store import PENDING, Folder, Store, StoreError
-from gpucrust.sweep import run_to_file
+from gpucrust.store import PENDING, Store, StoreError
 
 SWEEP = """
 [axes]

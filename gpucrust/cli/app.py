@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -33,21 +33,24 @@ def main() -> None:
     except typer.Abort:
         raise SystemExit(130) from None
     except (ValueError, OSError, MemoryError) as error:
-        print(f"gpucrust: {sentence(error)}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _fail(sentence(error), 2)
     except Exception as error:
         if hasattr(error, "exit_status"):  # a run that was stopped
-            print(f"gpucrust: {error}", file=sys.stderr)
-            raise SystemExit(error.exit_status) from None
+            _fail(str(error), error.exit_status)
         # a wrong option or argument; the class is typer's or click's, by version
         if not hasattr(error, "format_message"):
             raise
-        print(f"gpucrust: {' '.join(error.format_message().split())}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _fail(error.format_message(), 2)
     except KeyboardInterrupt:
-        print("gpucrust: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        _fail("interrupted", 130)
     raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    """One line on standard error, whatever characters names in it have."""
+    line = " ".join(message.split())
+    print("gpucrust: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
+    raise SystemExit(status) from None
 
 
 def sentence(error: Exception) -> str:
@@ -56,7 +59,7 @@ def sentence(error: Exception) -> str:
         return "out of memory: take fewer members, or raise stepper.dlnP"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())
+    return str(error)
 
 
 def open_result(path: Path) -> "xr.Dataset":

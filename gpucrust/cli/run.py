@@ -1,5 +1,6 @@
 """gpucrust run."""
 
+import os
 import shlex
 import signal
 import sys
@@ -76,8 +77,9 @@ def run(
     if not (overwrite or resume):
         _check_absent(target, figure)
 
+    from gpucrust.filing import finished, run_to_file
     from gpucrust.planning import make_chunks, make_plan
-    from gpucrust.sweep import finished, on_device, run_to_file
+    from gpucrust.sweep import on_device
 
     plan = make_plan(checked, sweep.parent)
     report = reporting(quiet, json_lines)
@@ -130,6 +132,11 @@ def _check_target(target: Path) -> None:
         raise SweepError(f"--output {target}: write netCDF, NAME.nc, or Zarr, NAME.zarr")
     if not target.parent.is_dir():
         raise SweepError(f"--output {target}: there is no folder {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise SweepError(f"--output {target}: nothing may be written to {target.parent}")
+    replaceable = (target / "zarr.json").exists() if target.suffix == ".zarr" else target.is_file()
+    if target.exists() and not replaceable:
+        raise SweepError(f"--output {target}: what is there is no result, and is not replaced")
 
 
 def _check_absent(*paths: Path) -> None:
@@ -182,7 +189,8 @@ def _how_to_go_on(target: Path, command: list[str], report: Reporting) -> Iterat
     except (KeyboardInterrupt, OSError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        from gpucrust.store import Folder, Store
+        from gpucrust.folder import Folder
+        from gpucrust.store import Store
 
         folder = Folder(target)
         saved = total = 0
