@@ -115,7 +115,7 @@ def run_to_file(
             computing = _computer(plan, store, device, workers, scheduler, reporter)
             _compute_pending(store, folder, computing, reporter)
             source, status = store, store.status()
-        _write(plan, source, chunks, folder, reporter)
+        write_result(plan, source, chunks, folder, reporter)
         folder.remove()
         return status
     finally:
@@ -200,7 +200,7 @@ def _compute_pending(store: Store, folder: Folder, computing: Computing, reporte
         reporter.undo(sum(len(store.chunks[k]) for k in pending))
 
 
-def _write(plan: Plan, source: Source, chunks: Chunks, folder: Folder, reporter: Reporter) -> None:
+def write_result(plan: Plan, source: Source, chunks: Chunks, folder: Folder, reporter: Reporter) -> None:
     """Write the dataset of all records and put it in its place."""
     nuclides = None
     if plan.sweep.output.composition:
