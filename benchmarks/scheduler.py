@@ -62,14 +62,17 @@ def chunk_costs(chunks: int, workers: int, evolution: Evolution, chunk: float, P
     """Milliseconds a chunk of scheduling and saving."""
     plan = plan_of(8 * chunks, False, chunk, P_end)
     rows = []
-    with tempfile.TemporaryDirectory() as folder, LocalCluster(n_workers=workers, threads_per_worker=1) as local:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as local,
+    ):
         with Client(local) as client:
             client.gather(client.map(nothing, range(100)))
             started = time.perf_counter()
             client.gather([client.submit(nothing, k, pure=False) for k in range(chunks)])
             rows.append({"what": "Dask, empty tasks", "ms a chunk": 1e3 * (time.perf_counter() - started) / chunks})
             client.run(install, evolution)
-        real, few = sweep.evolve, min(chunks, 200)
+        real, few = sweep.evolve, min(chunks, 100)
         install(evolution)
         store = Store.create(Path(folder) / "one", plan, make_chunks(plan, 8))
         compute_and_save(plan, store, 0, None)
@@ -79,7 +82,7 @@ def chunk_costs(chunks: int, workers: int, evolution: Evolution, chunk: float, P
         rows.append({"what": "saved by one process", "ms a chunk": 1e3 * (time.perf_counter() - started) / few})
         sweep.evolve = real
         store = Store.create(Path(folder) / "many", plan, make_chunks(plan, 8))
-        list(cluster.compute(plan, store, list(range(100)), None, None, local.scheduler_address))
+        list(cluster.compute(plan, store, list(range(few)), None, None, local.scheduler_address))
         started = time.perf_counter()
         list(cluster.compute(plan, store, list(range(chunks)), None, None, local.scheduler_address))
         rows.append(

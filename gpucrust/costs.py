@@ -30,7 +30,7 @@ CALIBRATION = 20.0
 def working_memory(plan: Plan, chunks: Chunks) -> int:
     """Of a process that computes and writes chunk by chunk, bytes."""
     n = min(chunks.size, chunks.n)
-    evolving = n * (EVOLUTION + EVOLUTION_POINT * len(plan.pressures) + plan.evolution_bytes)
+    evolving = n * (EVOLUTION + EVOLUTION_POINT * len(plan.pressures) + 2 * plan.evolution_bytes)
     block = COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)
     return PROGRAM + max(evolving, block)
 

@@ -108,13 +108,15 @@ def run_to_file(
             reporter = Reporter(chunks, progress)
             records = compute_all(plan, chunks, device, reporter)
             source: Source = InMemory(records)
-            folder.log("computed", device=device_name(device), elapsed=time.perf_counter() - started)
+            folder.log("chunk", device=device_name(device), elapsed=time.perf_counter() - started)
             status = records.status
         else:
             reporter = Reporter(chunks, progress, store.status())
             computing = _computer(plan, store, device, workers, scheduler, reporter)
             _compute_pending(store, folder, computing, reporter)
             source, status = store, store.status()
+        counts = np.bincount(status, minlength=len(Status))
+        folder.log("computed", **{s.name.lower(): int(counts[s]) for s in Status if counts[s]})
         write_result(plan, source, chunks, folder, reporter)
         folder.remove()
         return status
@@ -197,7 +199,7 @@ def _compute_pending(store: Store, folder: Folder, computing: Computing, reporte
         if not pending:
             return
         folder.log("damaged", chunks=pending)
-        reporter.undo(sum(len(store.chunks[k]) for k in pending))
+        reporter.count_again(store.status())
 
 
 def write_result(plan: Plan, source: Source, chunks: Chunks, folder: Folder, reporter: Reporter) -> None:

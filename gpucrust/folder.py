@@ -105,7 +105,7 @@ class Folder:
             if e["event"] in ("started", "resumed"):
                 wall_time, last = wall_time + last, 0.0
             last = e.get("elapsed", last)
-        lines = [_sentence(e) for e in entries if e["event"] in ("started", "resumed", "damaged")]
+        lines = [_sentence(e) for e in entries if e["event"] != "chunk"]
         return RunInfo("; ".join(devices), wall_time + last, tuple(lines))
 
     def history(self) -> list[dict[str, Any]]:

@@ -15,11 +15,13 @@ import numpy as np
 from gpucrust import diffusion, eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.dataset_equilibrium import analyse
-from gpucrust.ensemble import LANE_GROUP, Evolution, sweep_settings
+from gpucrust.ensemble import Evolution, sweep_settings
 
 if TYPE_CHECKING:
     from gpucrust.planning import Plan
 
+TOGETHER = 32
+"""Evolutions whose records are computed at a time."""
 SUMMARY = ("n_steps", "max_active", "table_mismatch", "total_heat")
 LAYER = ("regime", "P_start", "P_end", "thickness_times_g", "J_n_over_g")
 """Columns of a layer; the last is the largest size of J_n/g at the recorded pressures within."""
@@ -71,25 +73,31 @@ def records_of(plan: "Plan", evolution: Evolution) -> Records:
     with jax.enable_x64(True):
         return concatenate(
             [
-                _records_of_group(plan, evolutions_at(evolution, np.arange(start, start + LANE_GROUP)), n - start)
-                for start in range(0, n, LANE_GROUP)
+                _records_of_group(plan, evolutions_at(evolution, np.arange(start, start + TOGETHER)), n - start)
+                for start in range(0, n, TOGETHER)
             ]
         )
 
 
 def evolutions_at(evolution: Evolution, rows: np.ndarray) -> Evolution:
-    """Some members of an ensemble; beyond its last, the last again."""
+    """Some members of an ensemble; beyond its last, members without a result."""
+    n = len(evolution.status)
 
     def choose(x: Any) -> Any:
         if isinstance(x, dict):
             return {name: choose(values) for name, values in x.items()}
-        return x[np.minimum(rows, len(evolution.status) - 1)] if isinstance(x, np.ndarray) else x
+        if not isinstance(x, np.ndarray):
+            return x
+        chosen = x[np.minimum(rows, n - 1)]
+        if x.dtype.kind == "f":
+            chosen[rows >= n] = np.nan
+        return chosen
 
     return replace(evolution, **{f.name: choose(getattr(evolution, f.name)) for f in fields(evolution)})
 
 
 def _records_of_group(plan: "Plan", evolution: Evolution, n: int) -> Records:
-    """The first n of LANE_GROUP evolutions."""
+    """The first n of TOGETHER evolutions."""
     found = analyse(plan, evolution)
     profiles = _profiles(plan, evolution, found)
     J_n, P = profiles["J_n_over_g"], plan.pressures

@@ -123,18 +123,17 @@ class Reporter:
 
     def __init__(self, chunks: Chunks, report: Report | None, already: np.ndarray | None = None) -> None:
         self.chunks, self.report, self.started = chunks, report, time.perf_counter()
-        self.done, self.failed = 0, 0
-        if already is not None:
-            self._count(already)
+        self.count_again(np.zeros(0, int) if already is None else already)
         self.resumed = self.done
+
+    def count_again(self, status: np.ndarray) -> None:
+        """These are the evolutions that are done, after all."""
+        self.done = self.failed = 0
+        self._count(status)
 
     def _count(self, status: np.ndarray) -> None:
         self.done += len(status)
         self.failed += int(np.sum(status > Status.SWITCHED_TO_MIXED))
-
-    def undo(self, n: int) -> None:
-        """So many evolutions must be computed again."""
-        self.done -= n
 
     def chunk_done(self, status: np.ndarray) -> None:
         """A chunk has ended."""

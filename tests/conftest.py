@@ -3,3 +3,6 @@
 import jax
 
 jax.config.update("jax_enable_x64", True)
+
+# fixtures
+from recorded_sweep import command, half, plan, replayed, undisturbed, work  # noqa: E402, F401

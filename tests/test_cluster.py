@@ -7,8 +7,8 @@ import sys
 
 import pytest
 import replay
+from recorded_sweep import assert_same, load
 from test_faults import end, start
-from test_store import assert_same, command, load, plan, replayed, undisturbed, work  # noqa: F401
 
 from gpucrust.config import SweepError
 from gpucrust.store import StoreError
@@ -20,8 +20,8 @@ WORKERS_REPLAY = {"DASK_DISTRIBUTED__WORKER__PRELOAD": json.dumps([replay.__file
 
 
 def test_workers_give_the_same_dataset_and_a_killed_ones_chunk_goes_to_another(
-    work,  # noqa: F811
-    undisturbed,  # noqa: F811
+    work,
+    undisturbed,
     tmp_path,
 ):
     target, mark = tmp_path / "x.zarr", tmp_path / "killed"
@@ -33,7 +33,7 @@ def test_workers_give_the_same_dataset_and_a_killed_ones_chunk_goes_to_another(
     assert json.loads(out.splitlines()[-1])["event"] == "finished"
 
 
-def test_a_chunk_that_kills_its_workers_is_one_line(work, tmp_path):  # noqa: F811
+def test_a_chunk_that_kills_its_workers_is_one_line(work, tmp_path):
     target = tmp_path / "x.nc"
     environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0", **WORKERS_REPLAY}
     process = start(work, target, "--workers", 1, "--quiet", **environment, REPLAY_KILLER=replay.ALWAYS)
@@ -44,7 +44,7 @@ def test_a_chunk_that_kills_its_workers_is_one_line(work, tmp_path):  # noqa: F8
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_scheduler_elsewhere(work, undisturbed, tmp_path, monkeypatch):  # noqa: F811
+def test_a_scheduler_elsewhere(work, undisturbed, tmp_path, monkeypatch):
     """Workers of a cluster that the run did not start; one joins late."""
     monkeypatch.setenv(replay.RECORDED, str(work / "recorded"))
     monkeypatch.setenv(replay.SECONDS, "0.3")
@@ -58,7 +58,7 @@ def test_a_scheduler_elsewhere(work, undisturbed, tmp_path, monkeypatch):  # noq
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1"])
-def test_no_scheduler_there_is_one_line(work, replayed, tmp_path, command, monkeypatch, address):  # noqa: F811
+def test_no_scheduler_there_is_one_line(work, replayed, tmp_path, command, monkeypatch, address):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     status, _, err = command("run", work / "s.toml", "-o", tmp_path / "x.nc", "--scheduler", address)
     assert status == 2
@@ -66,14 +66,14 @@ def test_no_scheduler_there_is_one_line(work, replayed, tmp_path, command, monke
     assert f"--scheduler {address}: no Dask scheduler answers there" in err
 
 
-def test_workers_and_scheduler_exclude_each_other(work, tmp_path, command):  # noqa: F811
+def test_workers_and_scheduler_exclude_each_other(work, tmp_path, command):
     arguments = ["run", work / "s.toml", "-o", tmp_path / "x.nc", "--scheduler", "tcp://h:1", "--workers", 2]
     status, _, err = command(*arguments)
     assert status == 2
     assert "give one of them" in err
 
 
-def test_a_worker_that_does_not_see_the_store_says_so(plan, tmp_path):  # noqa: F811
+def test_a_worker_that_does_not_see_the_store_says_so(plan, tmp_path):
     with pytest.raises(StoreError, match="put the output on a file system that all see"):
         cluster.Work(plan, tmp_path / "nowhere", None, []).compute(0)
 
@@ -92,7 +92,7 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 """
 
 
-def test_without_dask_everything_else_works(work, undisturbed, tmp_path):  # noqa: F811
+def test_without_dask_everything_else_works(work, undisturbed, tmp_path):
     def run(target, *more):
         arguments = [sys.executable, "-c", WITHOUT_DASK, replay.__file__, "run", work / "s.toml", "-o", target, *more]
         environment = {**os.environ, replay.RECORDED: str(work / "recorded")}

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import replay
-from test_store import SWEEP, assert_same, half, load, plan, replayed, stop_after, undisturbed, work  # noqa: F401
+from recorded_sweep import SWEEP, assert_same, load
 
 from gpucrust import folder as folder_module
 from gpucrust.filing import run_to_file
@@ -111,11 +111,11 @@ def kill_at_random(folder, tmp_path, expected, kills, engine, seed):
     return killed
 
 
-def test_twenty_kills(work, undisturbed, tmp_path):  # noqa: F811
+def test_twenty_kills(work, undisturbed, tmp_path):
     assert kill_at_random(work, tmp_path, undisturbed, 20, "replay", seed=1) == 20
 
 
-def test_a_kill_of_the_real_engine(work, undisturbed, tmp_path):  # noqa: F811
+def test_a_kill_of_the_real_engine(work, undisturbed, tmp_path):
     target = tmp_path / "x.nc"
     process = start(work, target, engine="real")
     wait_for_chunks(target, 2, process)
@@ -128,7 +128,7 @@ def test_a_kill_of_the_real_engine(work, undisturbed, tmp_path):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_twenty_kills_of_the_real_engine(work, undisturbed, tmp_path):  # noqa: F811
+def test_twenty_kills_of_the_real_engine(work, undisturbed, tmp_path):
     assert kill_at_random(work, tmp_path, undisturbed, 20, "real", seed=2) == 20
 
 
@@ -136,7 +136,7 @@ def test_twenty_kills_of_the_real_engine(work, undisturbed, tmp_path):  # noqa: 
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_run_asked_to_stop_says_how_to_resume(work, undisturbed, tmp_path, number, status):  # noqa: F811
+def test_a_run_asked_to_stop_says_how_to_resume(work, undisturbed, tmp_path, number, status):
     target = tmp_path / "a name with spaces.zarr"
     process = start(work, target)
     wait_for_chunks(target, 2, process)
@@ -155,7 +155,7 @@ def test_a_run_asked_to_stop_says_how_to_resume(work, undisturbed, tmp_path, num
 # --- disk
 
 
-def test_a_file_that_may_not_grow_is_one_line_and_what_was_saved_stays(work, undisturbed, tmp_path):  # noqa: F811
+def test_a_file_that_may_not_grow_is_one_line_and_what_was_saved_stays(work, undisturbed, tmp_path):
     """A quota: no file of more than 60 kB, which a chunk's profiles are not and the result is."""
     target = tmp_path / "x.nc"
     process = start(work, target, "--quiet", REPLAY_FILE_LIMIT="60000")
@@ -181,7 +181,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", path], check=True)
 
 
-def test_a_disk_that_fills_is_one_line_and_what_was_saved_stays(work, undisturbed, small_disk):  # noqa: F811
+def test_a_disk_that_fills_is_one_line_and_what_was_saved_stays(work, undisturbed, small_disk):
     target = small_disk / "x.nc"
     process = start(work, target, "--quiet", seconds=0.5)
     wait_for_chunks(target, 2, process)
@@ -218,7 +218,7 @@ def truncate(path):
 
 @pytest.mark.parametrize("array", ["profiles", "summary", "layers", "layer_count", "checksum", "status"])
 @pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
-def test_a_damaged_chunk_is_computed_again(plan, undisturbed, half, damage, array):  # noqa: F811
+def test_a_damaged_chunk_is_computed_again(plan, undisturbed, half, damage, array):
     damage(pieces(half, array)[0])
     log_before = len(Folder(half).history())
     run_to_file(plan, half, resume=True)
@@ -229,13 +229,13 @@ def test_a_damaged_chunk_is_computed_again(plan, undisturbed, half, damage, arra
     assert log_before == 4  # started, and three chunks
 
 
-def test_damage_to_what_a_store_is_made_of_is_one_line(plan, half):  # noqa: F811
+def test_damage_to_what_a_store_is_made_of_is_one_line(plan, half):
     (Folder(half).store / "zarr.json").write_text("{")
     with pytest.raises(StoreError, match="not a store that can be read; --overwrite starts afresh"):
         run_to_file(plan, half, resume=True)
 
 
-def test_a_log_line_broken_off_does_not_matter(plan, undisturbed, half):  # noqa: F811
+def test_a_log_line_broken_off_does_not_matter(plan, undisturbed, half):
     log = Folder(half).path / "log.jsonl"
     log.write_text(log.read_text()[:-7])
     run_to_file(plan, half, resume=True)
@@ -245,7 +245,7 @@ def test_a_log_line_broken_off_does_not_matter(plan, undisturbed, half):  # noqa
 # --- two at once, and time and place
 
 
-def test_the_second_of_two_runs_is_refused_and_the_first_goes_on(work, undisturbed, tmp_path):  # noqa: F811
+def test_the_second_of_two_runs_is_refused_and_the_first_goes_on(work, undisturbed, tmp_path):
     target = tmp_path / "x.zarr"
     first = start(work, target, "--quiet", seconds=2)
     wait_for_chunks(target, 1, first)
@@ -258,7 +258,7 @@ def test_the_second_of_two_runs_is_refused_and_the_first_goes_on(work, undisturb
     assert_same(load(target), undisturbed)
 
 
-def test_a_lock_is_gone_with_its_holder_whatever_it_says(plan, undisturbed, half, monkeypatch):  # noqa: F811
+def test_a_lock_is_gone_with_its_holder_whatever_it_says(plan, undisturbed, half, monkeypatch):
     """Another host, a process number in use, a clock that has gone back: only the kernel's lock counts."""
     lock = Folder(half).path / "lock"
     lock.write_text(f"process {os.getpid()} on elsewhere, since 2099-01-01T00:00:00+00:00\n")
@@ -293,7 +293,7 @@ def test_the_lock_of_a_folder_that_was_removed_meanwhile_is_not_taken_for_one(tm
 # --- members that fail
 
 
-def test_failing_members_leave_their_neighbours_untouched(work, undisturbed, tmp_path):  # noqa: F811
+def test_failing_members_leave_their_neighbours_untouched(work, undisturbed, tmp_path):
     """Every second member runs off the chart; the others are those of a sweep without them."""
     (tmp_path / "s.toml").write_text(SWEEP.replace('"fe56", "edge"', '"fe56"'))
     alone = compute(make_plan(load_sweep(tmp_path / "s.toml")), save_every=64)
