@@ -21,8 +21,8 @@ EVOLUTION = 60_000
 """Bytes of working memory an evolution besides."""
 COPIES = 3
 """Of a block of the dataset while it is put together."""
-COMPRESSION = 0.6
-"""Bytes on disk over bytes in memory."""
+COMPRESSION = 0.3
+"""Bytes on disk over bytes in memory; 0.13 to 0.29 were measured (docs/scale.md)."""
 CALIBRATION = 20.0
 """Seconds that a calibration may take, after compiling."""
 
