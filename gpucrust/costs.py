@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gpucrust.config import SweepError
-from gpucrust.ensemble import LANE_GROUP, Progress, evolve, lanes_for
+from gpucrust.ensemble import LANE_GROUP, Progress, crews_and_lanes, evolve
 from gpucrust.planning import BLOCK_BYTES, Chunks, Plan
 from gpucrust.records import records_of
 
@@ -134,7 +134,8 @@ class _Enough(Exception):
 
 def calibrate(plan: Plan, chunks: Chunks) -> Calibration:
     """Evolve some evolutions of the plan, as many as there are lanes, evenly spread over its axes."""
-    n = min(lanes_for(min(chunks.size, chunks.n)), chunks.n)
+    crews, lanes = crews_and_lanes(min(chunks.size, chunks.n), plan.sweep.stepper.batch or None)
+    n = min(crews * lanes, chunks.n)
     numbers = np.unique(np.linspace(0, chunks.n - 1, n).astype(int))
     seen: list[tuple[float, float]] = []
 
@@ -153,7 +154,7 @@ def calibrate(plan: Plan, chunks: Chunks) -> Calibration:
             plan.pressures,
             plan.physics,
             plan.stepper,
-            batch=plan.sweep.stepper.batch or lanes_for(min(chunks.size, chunks.n)),
+            batch=lanes,
             progress=look,
         )
         records_of(plan, evolution)

@@ -18,12 +18,13 @@ from gpucrust.layers import (
     find_layers,
     pieces_between_jumps,
     pieces_of,
+    pieces_of_slides,
     thickness_times_g,
 )
 from gpucrust.slopes import frozen_slope
 
 if TYPE_CHECKING:
-    from gpucrust.sweep import Plan
+    from gpucrust.planning import Plan
 
 NO_RESULT = -1
 MEMBER_AXES = ("mass_model", "ash", "pycno_log10_scale", "sample", "g", "mdot")
@@ -62,6 +63,8 @@ def analyse(plan: "Plan", evolution: Evolution) -> Analysis:
         own = {name: p[name][i] for name in ("segment", "P_threshold", "mu_e_threshold")}
         if plan.physics.one_component:
             pieces = pieces_between_jumps(P, mu_e[i], evolution.segments[i])
+        elif plan.stepper.engine == "slide":
+            pieces = pieces_of_slides(P, mu_e[i], evolution.segments[i])
         else:
             pieces = pieces_of(P, mu_e[i], own, evolution.segments[i])
         found = find_layers(pieces, P, nodiff[i])

@@ -109,7 +109,14 @@ class Plan:
     def stepper(self) -> Stepper:
         """Accuracy, and what to record."""
         s = self.sweep.stepper
-        return Stepper(chunk=s.chunk, slots=s.slots, max_steps=s.max_steps, composition=self.sweep.output.composition)
+        return Stepper(
+            engine="chunk" if self.sweep.physics.one_component else s.engine,
+            step=s.step,
+            chunk=s.chunk,
+            slots=s.slots,
+            max_steps=s.max_steps,
+            composition=self.sweep.output.composition,
+        )
 
     def blocks(self) -> Iterator[Block]:
         """All members in blocks of about BLOCK_BYTES, in order; they depend on nothing but the sweep."""

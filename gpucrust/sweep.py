@@ -14,7 +14,7 @@ import xarray as xr
 from gpucrust.config import Sweep, SweepError, check_sweep, load_sweep
 from gpucrust.costs import check_dataset, check_work
 from gpucrust.dataset import RunInfo, dataset_of
-from gpucrust.ensemble import Progress, evolve, lanes_for
+from gpucrust.ensemble import Progress, crews_and_lanes, evolve
 from gpucrust.planning import Chunks, Plan, make_chunks, make_plan
 from gpucrust.records import Records, concatenate, records_of
 from gpucrust.status import Status
@@ -69,7 +69,7 @@ def compute_chunk(
             plan.pressures,
             plan.physics,
             plan.stepper,
-            batch=plan.sweep.stepper.batch or lanes_for(min(chunks.size, chunks.n)),
+            batch=crews_and_lanes(min(chunks.size, chunks.n), plan.sweep.stepper.batch or None)[1],
             progress=progress,
         )
         return records_of(plan, evolution)
