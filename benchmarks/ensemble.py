@@ -19,7 +19,7 @@ import numpy as np
 
 from gpucrust.ensemble import Members, Physics, Stepper, crews_and_lanes, evolve
 from gpucrust.masses import load_model
-from gpucrust.sweep import recorded_pressures
+from gpucrust.planning import recorded_pressures
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import reference
