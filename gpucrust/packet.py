@@ -59,6 +59,7 @@ class Surroundings(NamedTuple):
     errors: Array | None  # (codes,) MeV
     ln_rate_scale: Array
     chunk: Array  # abundance that a packet counts for in burn times
+    kept: Array  # part of the energy of electron captures that neutrinos leave
     one_table: Array  # `unmixed` has given way to one table
 
 
@@ -67,7 +68,10 @@ class Net(NamedTuple):
 
     Y: Array  # (slots,)
     Y_n: Array
-    heat: Array  # MeV
+    heat: Array  # MeV, less what neutrinos take
+    heat_mu_e: Array  # its derivatives, less their signs, in the potentials
+    heat_mu_n: Array
+    heat_ell: Array
     mismatch: Array  # MeV
 
 
@@ -92,7 +96,7 @@ class Walk(NamedTuple):
 def zero_net(slots: int) -> Net:
     """A net of nothing."""
     zero = jnp.array(0.0)
-    return Net(jnp.zeros(slots), zero, zero, zero)
+    return Net(jnp.zeros(slots), *[zero] * (len(Net._fields) - 1))
 
 
 def add(net: Net, other: Net, factor: Array) -> Net:
@@ -124,6 +128,22 @@ def best_captor(g: Array, here: Surroundings) -> tuple[Array, Array, Array]:
     return flat % g.shape[1], flat // g.shape[1], most
 
 
+def channel_net(c: Array, code: Array, g: Array, mismatch: Array, weight: Array, here: Surroundings) -> Net:
+    """What `weight` units of a channel of a nuclide do, but for the nuclides."""
+    dZ, k, Z, z53 = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c], nuclide_Z(code), jnp.asarray(Z53)
+    kept = weight * jnp.where(dZ < 0, here.kept, 1.0)
+    dz53 = z53[jnp.maximum(Z + dZ, 0)] - z53[Z]
+    nothing = jnp.zeros(here.Y.shape[0])
+    return Net(nothing, weight * k, -kept * g, kept * dZ, kept * k, kept * dz53, weight * mismatch)
+
+
+def fusion_net(parents: Array, k: Array, energy: Array, here: Surroundings) -> Net:
+    """What one fusion of the parents, (2,) codes, does, but for the nuclides."""
+    Z, z53, zero = nuclide_Z(parents), jnp.asarray(Z53), jnp.array(0.0)
+    dz53 = z53[jnp.minimum(jnp.sum(Z), Z53.size - 1)] - jnp.sum(z53[Z])
+    return Net(jnp.zeros(here.Y.shape[0]), jnp.asarray(k, float), energy, zero, jnp.asarray(k, float), dz53, zero)
+
+
 def start_walk(
     first: Array, second: Array, channel: Array, g: Array, product: tuple[Array, Array, Array], here: Surroundings
 ) -> Walk:
@@ -131,19 +151,16 @@ def start_walk(
     slot, zero = jnp.arange(here.Y.shape[0]), jnp.array(0.0)
     fusion = channel == CHANNELS
     c = jnp.minimum(channel, CHANNELS - 1)
-    dZ, k = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c]
     code, k_fusion, energy = product
+    k = jnp.asarray(CHANNEL_K)[c]
+    change = channel_net(c, here.nuclide[first], g, zero, jnp.array(1.0), here)
+    change = choose(fusion, fusion_net(here.nuclide[jnp.stack([first, second])], k_fusion, energy, here), change)
     far = ~fusion & (g < FAR) & (k >= 0)
     start = here.nuclide[first]
-    net = Net(
-        Y=-1.0 * (slot == first) - 1.0 * ((slot == second) & fusion),
-        Y_n=jnp.where(fusion, k_fusion, k).astype(float),
-        heat=jnp.where(fusion, energy, -g),
-        mismatch=zero,
-    )
+    net = change._replace(Y=-1.0 * (slot == first) - 1.0 * ((slot == second) & fusion))
     return Walk(
         on=jnp.array(True),
-        code=jnp.where(fusion, code, start + dZ * (N_STRIDE - 1) - k),
+        code=jnp.where(fusion, code, start + jnp.asarray(CHANNEL_DZ)[c] * (N_STRIDE - 1) - k),
         weight=jnp.array(1.0),
         net=net,
         own_class=jnp.where(far, jnp.asarray(CHANNEL_CLASS)[c], jnp.inf),
@@ -181,7 +198,7 @@ def _fusion_of_packet(walk: Walk, here: Surroundings, network: Network) -> tuple
 
 def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> Walk:
     """One reaction of the packet, if it makes one; g_captor: affinity of the best captor of the stock."""
-    slots = here.Y.shape[0]
+    slots, zero = here.Y.shape[0], zero_net(here.Y.shape[0])
     row, more = _row(walk.code, here, network)
     g = channel_affinities(row, nuclide_Z(walk.code), here.at)
     k, dZ, classes = (jnp.asarray(x) for x in (CHANNEL_K, CHANNEL_DZ, CHANNEL_CLASS))
@@ -193,7 +210,7 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
     order, weight = jnp.where(jnp.isfinite(lowest), order, 0.0), walk.weight
     fuses = jnp.array(False)
     daughter = walk.code + dZ[c] * (N_STRIDE - 1) - k[c]
-    change = Net(jnp.zeros(slots), weight * k[c], -weight * order, weight * more[c])
+    change = channel_net(c, walk.code, order, more[c], weight, here)
     new_weight = weight
     if network.pairs is not None:
         partner, ln_tau = _fusion_of_packet(walk, here, network)
@@ -209,7 +226,8 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
         fusion_class = jnp.where(ln_tau < here.ln_t_weak, FAST_FUSION, SLOW_FUSION)
         fuses = jnp.isfinite(ln_tau) & (energy > 0) & (fusion_class < lowest)
         after = jnp.where(itself, weight / 2, weight)
-        fused = Net(-after * (jnp.arange(slots) == partner), after * (N - kept), after * energy, jnp.array(0.0))
+        fused = add(zero, fusion_net(parents, N - kept, energy, here), after)
+        fused = fused._replace(Y=-after * (jnp.arange(slots) == partner))
         change = choose(fuses, fused, change)
         daughter = jnp.where(fuses, Z * N_STRIDE + kept, daughter)
         new_weight = jnp.where(fuses, after, weight)
@@ -224,7 +242,6 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
     goes = walk.on & ~stops & ~lap_ends
     remember = goes & fuses & (walk.lap_code == 0)
 
-    zero = zero_net(slots)
     net, before_lap = choose(lap_begins, zero, walk.net), choose(lap_begins, walk.net, walk.before_lap)
     net = add(net, change, jnp.where(goes, 1.0, 0.0))
     net = choose(goes, net, add(before_lap, net, series))  # before_lap is nothing unless a loop was found

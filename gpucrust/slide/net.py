@@ -50,11 +50,11 @@ def settle(
     hungry = (g_captor < THRESHOLD) & (net.Y_n > NOTHING) & ~enough_neutrons(here)[channel]
     caught = jnp.where(hungry, net.Y_n / jnp.maximum(taken, 1), 0.0)
     nuclide, dE, net_Y, _, full = place(here.nuclide[captor] + taken, caught, carry)
-    net = Net(
+    net = net._replace(
         Y=net_Y - caught * (slot == captor),
         Y_n=jnp.where(hungry, 0.0, net.Y_n),
         heat=net.heat - caught * g_captor,
-        mismatch=net.mismatch,
+        heat_mu_n=net.heat_mu_n - caught * taken,
     )
     return nuclide, dE, net, full
 

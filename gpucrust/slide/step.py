@@ -14,7 +14,7 @@ from jax import Array
 from gpucrust.marginal import solve
 from gpucrust.network import Network, channel_row
 from gpucrust.packet import Net, add, choose, zero_net
-from gpucrust.potentials import Sums, sums_of
+from gpucrust.potentials import sums_of
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.slide.account import Account, next_status, output_of, segment_of
 from gpucrust.slide.net import NOTHING, bitten, change_of, stock_of, torque, trigger_of
@@ -34,21 +34,14 @@ from gpucrust.slide.view import Choice, View, find, look
 from gpucrust.stepper import GUARD, Member, Output, Settings
 
 
-def commit(state: SlideState, view: View, decision: Decision, old_change: Sums) -> Account:
+def commit(state: SlideState, view: View, decision: Decision) -> Account:
     """The state that the next trial begins from: the trial if it is committed, with the heat it has released.
 
     The heat is taken at the mean of the potentials before and after.
     """
-    before, after = state.at, view.at
-    released = (
-        state.net.heat
-        - (
-            old_change.Y_e * (after.mu_e - before.mu_e)
-            + old_change.Y_n * (after.mu_n - before.mu_n)
-            + old_change.Y_z53 * (after.ell - before.ell)
-        )
-        / 2
-    )
+    before, after, net = state.at, view.at, state.net
+    change = net.heat_mu_e * (after.mu_e - before.mu_e) + net.heat_mu_n * (after.mu_n - before.mu_n)
+    released = net.heat - (change + net.heat_ell * (after.ell - before.ell)) / 2
     d = jnp.where(decision.commits, state.d, 0.0)
     return Account(
         Y=jnp.where(decision.commits, view.Y, state.Y),
@@ -167,9 +160,8 @@ def slide_step(
     view = look(state, member, network, settings)
     verdict = judge(state, view, network, settings)
     arrival = follow(state, view, verdict, member, network)
-    old_change = change_of(arrival.nuclide, state.net)
-    decision = decide(state, verdict, arrival, old_change, step)
-    begin = commit(state, view, decision, old_change)
+    decision = decide(state, verdict, arrival, change_of(arrival.nuclide, state.net), step)
+    begin = commit(state, view, decision)
 
     reached = decision.starts & (begin.P == grid[state.grid_index])
     grid_index = state.grid_index + reached

@@ -62,6 +62,7 @@ def look(state: SlideState, member: Member, network: Network, settings: Settings
         errors=member.errors,
         ln_rate_scale=member.ln_rate_scale,
         chunk=member.chunk,
+        kept=1 - settings.neutrino_fraction,
         one_table=state.switched,
     )
     open_ = (g < THRESHOLD) & (Y > Y_REACTS) & enough_neutrons(here)[:, None]
