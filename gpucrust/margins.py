@@ -25,6 +25,8 @@ FAR = -1e-3
 """MeV: a trigger beyond this burns by its class, and its cascade stops at what is less urgent."""
 Key = tuple[int, ...]
 """Parent and channel; or parents of a fusion, what they fuse to, and CHANNELS."""
+RESOLUTION = 1e-4
+"""MeV: a reaction closer to its threshold than this is marginal already, and no competitor."""
 DAUGHTER = CHANNEL_DZ * N_STRIDE - CHANNEL_DZ - CHANNEL_K
 """Code of a channel's daughter less that of its parent."""
 
@@ -245,7 +247,7 @@ def find_margins(record: Record, E: np.ndarray, before: Climate, after: Climate)
                 by_itself = bool(both & neighbour) != x.happens
                 if by_itself or (not x.happens and both & stretch.happening):
                     continue
-                if x.neutral or (x.key[0], x.end) in stretch.ways:  # ways that meet again are one
+                if x.distance < RESOLUTION or x.neutral or (x.key[0], x.end) in stretch.ways:  # ways that meet again are one
                     continue
                 for code in x.codes:
                     by_nuclide[code] = min(by_nuclide[code], x.distance)

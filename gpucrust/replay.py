@@ -33,8 +33,6 @@ from gpucrust.precision import needs_x64
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.record import Amount, Move, Record
 
-NO_ABUNDANCE = 1e-300
-
 
 class Parameters(NamedTuple):
     """What a crust depends on at a fixed sequence; a pytree of arrays."""
@@ -138,7 +136,8 @@ def threshold_value(
     mu_e, mu_n, ell = potentials(n_b, mixture, parameters.matter)
     g = dE + t.dZ * mu_e + t.k * mu_n + t.dz53 * ell
     Y_nuclei = jnp.sum(Y)
-    ln_Y = jnp.log(jnp.maximum(Y, NO_ABUNDANCE))
+    # a parent that is used up drops out of its burn time: what stands for its logarithm does not matter
+    ln_Y = jnp.log(jnp.where(Y > 0, Y, 1e-300))
     conditions = burn_conditions(n_b, mixture, Y_nuclei)
     ln_tau = pycno.ln_burn_time(t.pair, conditions, ln_Y[t.first], ln_Y[t.second], jnp.log(Y_nuclei), n_b)
     ln_scale = jnp.asarray(parameters.pycno_log10_scale) * np.log(10.0)
