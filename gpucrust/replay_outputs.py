@@ -5,7 +5,7 @@ Which step and which bound of R a layer begins and ends at belongs to the sequen
 record); where in pressure that is depends smoothly on the parameters.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -99,16 +99,15 @@ def slope_along(
     """
     Z = nuclide_Z(record.nuclide)
 
-    def state(x: Array, D: Array) -> tuple[Array, Array, Array]:
+    def state(at: Array) -> Array:
+        x, D = at
         Y_then, n_b_then = Y + D * net, n_b * jnp.exp(x)
         mixture = mixture_of(Z, Y_then, Y_n + D * net_Y_n)
         P = eos.pressure(n_b_then, mixture, parameters.matter)
         mu_e = eos.electron_chemical_potential(n_b_then * mixture.Y_e)
-        return mu_e, P, threshold_value(trigger, dE, n_b_then, P, Y_then, mixture, parameters)
+        return jnp.stack([mu_e, P, threshold_value(trigger, dE, n_b_then, P, Y_then, mixture, parameters)])
 
-    zero, one = jnp.array(0.0), jnp.array(1.0)
-    _, (mu_x, P_x, phi_x) = jax.jvp(state, (zero, zero), (one, zero))
-    _, (mu_D, P_D, phi_D) = jax.jvp(state, (zero, zero), (zero, one))
+    (mu_x, mu_D), (P_x, P_D), (phi_x, phi_D) = jax.jacfwd(state)(jnp.zeros(2))
     # where the first neutrons appear, mu_n is infinitely steep: the slope is the frozen one
     slides = ((record.amount == Amount.MARGINAL) | (record.move == Move.STOCK)) & ((Y_n > 0) | (net_Y_n == 0))
     determinant = P_x * phi_D - P_D * phi_x
@@ -132,13 +131,17 @@ def sides(steps: Steps, path: Path, parameters: Parameters) -> tuple[Side, Side]
     start = before(path.P, path.P[0]), before(path.n_b, path.n_b[0]), *Y_before
     end = path.P, path.n_b, path.Y, path.Y_n
 
-    def side(P: Array, n_b: Array, Y: Array, Y_n: Array) -> Side:
-        of_step = jax.vmap(slope_along, in_axes=(0,) * 8 + (None,))
-        slope = of_step(by_step, steps.trigger, dE, n_b, Y, Y_n, net, net_Y_n, parameters)
-        mixture = mixture_of(Z, Y, Y_n)
-        return Side(P, n_b, Y, Y_n, mixture, slope / diffusion.nodiff_slope(1 - Y_n, mixture.Y_e, n_b))
+    # both sides in one call: half the program to compile
+    def twice(tree: Any) -> Any:
+        return jax.tree.map(lambda x: jnp.concatenate([x, x]), tree)
 
-    return side(*start), side(*end)
+    P, n_b, Y, Y_n = (jnp.concatenate(pair) for pair in zip(start, end, strict=True))
+    of_step = jax.vmap(slope_along, in_axes=(0,) * 8 + (None,))
+    slope = of_step(*twice((by_step, steps.trigger, dE)), n_b, Y, Y_n, *twice((net, net_Y_n)), parameters)
+    mixture = mixture_of(jnp.concatenate([Z, Z]), Y, Y_n)
+    R = slope / diffusion.nodiff_slope(1 - Y_n, mixture.Y_e, n_b)
+    both, n = Side(P, n_b, Y, Y_n, mixture, R), path.P.shape[0]
+    return jax.tree.map(lambda x: x[:n], both), jax.tree.map(lambda x: x[n:], both)
 
 
 def heat_of_steps(steps: Steps, path: Path, start: Side, end: Side, parameters: Parameters) -> Array:

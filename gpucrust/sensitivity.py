@@ -22,7 +22,7 @@ from gpucrust.record import Record, sequence_hash, stack_records
 from gpucrust.replay import Parameters, Steps, potentials, prepare
 from gpucrust.replay_outputs import Outputs, Side, Structure, find_sides, find_structure, outputs_of
 
-OUTPUTS_AT_A_TIME = 16
+MEMBERS_AT_A_TIME = 32
 
 
 class Linearized(NamedTuple):
@@ -147,27 +147,29 @@ class Derivatives(NamedTuple):
 def derivatives(crusts: Crusts, index: np.ndarray) -> Derivatives:
     """Chosen outputs and their derivatives with respect to all parameters, in reverse mode.
 
-    index: (members, outputs) places in `flat`; -1 for an output that a member does not have (NaN).
+    index: (members, outputs) places in `flat`; -1 for an output that a member does not have (NaN). One program takes
+    the members side by side, MEMBERS_AT_A_TIME of them, and one output after the other.
     """
-    n = index.shape[1]
-    padded = np.pad(index, ((0, 0), (0, -n % OUTPUTS_AT_A_TIME)), constant_values=-1)
     values, rows = [], []
-    for i in range(len(crusts)):
-        parts = padded[i].reshape(-1, OUTPUTS_AT_A_TIME)
-        found = [jax.tree.map(np.asarray, _some(*crusts.member(i), jnp.asarray(part))) for part in parts]
-        value, row = jax.tree.map(lambda *x: np.concatenate(x)[:n], *found)
+    for first in range(0, len(crusts), MEMBERS_AT_A_TIME):
+        some = slice(first, first + MEMBERS_AT_A_TIME)
+        own = jax.tree.map(lambda x, some=some: x[some], (crusts.steps, crusts.structure, crusts.parameters))
+        found = [jax.tree.map(np.asarray, _gradients(*own, jnp.asarray(column))) for column in index[some].T]
+        value, row = jax.tree.map(lambda *x: np.stack(x, axis=1), *found)
         values.append(value)
         rows.append(row)
-    return Derivatives(np.stack(values), jax.tree.map(lambda *x: np.stack(x), *rows))
+    return Derivatives(np.concatenate(values), jax.tree.map(lambda *x: np.concatenate(x), *rows))
 
 
 @jax.jit
-def _some(steps: Steps, structure: Structure, parameters: Parameters, index: Array) -> tuple[Array, Parameters]:
-    """Outputs of one member and their gradients: one forward pass, and a reverse pass for each."""
-    outputs, pullback = jax.vjp(lambda p: flat(outputs_of(steps, structure, p)), parameters)
-    missing = jnp.where(index < 0, jnp.nan, 1.0)
+@jax.vmap
+def _gradients(
+    steps: Steps, structure: Structure, parameters: Parameters, place: Array
+) -> tuple[Array, Parameters]:
+    """One output of every member, and its gradient: a forward and a reverse pass."""
 
-    def row(k: Array, factor: Array) -> Parameters:
-        return pullback(jnp.zeros_like(outputs).at[k].set(factor))[0]
+    def output(p: Parameters) -> Array:
+        return jnp.where(place < 0, jnp.nan, flat(outputs_of(steps, structure, p))[jnp.maximum(place, 0)])
 
-    return missing * outputs[index], jax.vmap(row)(jnp.maximum(index, 0), missing)
+    value, gradient = jax.value_and_grad(output)(parameters)
+    return value, jax.tree.map(lambda x: jnp.where(place < 0, jnp.nan, x), gradient)

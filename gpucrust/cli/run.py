@@ -36,7 +36,7 @@ def run(
     chosen: Literal["cpu", "gpu"] | None = "cpu" if device == "cpu" else "gpu" if device == "gpu" else None
     checked = load_sweep(sweep, settings or [])
     figure = target.with_suffix(".png")
-    _check_targets(target, figure, overwrite)
+    check_targets(target, figure, overwrite)
 
     from gpucrust.dataset import write_netcdf
     from gpucrust.sweep import check_memory, compute, make_plan, on_device
@@ -65,7 +65,7 @@ def run(
         print_failures(ds)
 
 
-def _check_targets(target: Path, figure: Path, overwrite: bool) -> None:
+def check_targets(target: Path, figure: Path, overwrite: bool) -> None:
     from gpucrust.config import SweepError
 
     if target.suffix != ".nc":
