@@ -35,7 +35,7 @@ def crusts_for(P_end: float) -> Crusts:
     return crusts_of(make_plan(check_sweep(sweep)))[0]
 
 
-def seconds_of(function, *arguments) -> tuple[float, float]:  # noqa: ANN001
+def seconds_of(function, *arguments) -> tuple[float, float]:
     """Best time of a call, and the first call's excess."""
     times = []
     for _ in range(REPEAT):
@@ -60,16 +60,16 @@ def main(arguments: list[str] | None = None) -> list[dict[str, float | str]]:
             E = many[2].E + 1e-6 * np.random.default_rng(0).standard_normal(many[2].E.shape)
             steps, structure, parameters = many[0], many[1], many[2]._replace(E=E)
 
-            def forward(s, t, p):  # noqa: ANN001, ANN202
+            def forward(s, t, p):
                 return jax.vmap(crust_outputs)(s, t, p)
 
-            def heat(p, s, t):  # noqa: ANN001, ANN202
+            def heat(p, s, t):
                 return crust_outputs(s, t, p).total_heat
 
-            def reverse(s, t, p):  # noqa: ANN001, ANN202
+            def reverse(s, t, p):
                 return jax.vmap(jax.value_and_grad(heat))(p, s, t)
 
-            def tangent(s, t, p):  # noqa: ANN001, ANN202
+            def tangent(s, t, p):
                 along = jax.tree.map(jnp.ones_like, p)
                 push = lambda s, t, p, v: jax.jvp(partial(crust_outputs, s, t), (p,), (v,))  # noqa: E731
                 return jax.vmap(push)(s, t, p, along)

@@ -202,23 +202,23 @@ def _stretches(record: Record, chart: _Chart, before: Climate, after: Climate) -
         net = {int(c): v for c, v in zip(r.nuclide[s], np.round(r.net[s], 9), strict=True) if v != 0}
         Y_before, Y_n_before = (r.Y[s - 1], r.Y_n[s - 1]) if s else (r.Y_start, 0.0)
 
-        def decisions(side: Climate, Y: np.ndarray, Y_n: float, s: int = s, *what: object) -> list[_Decision]:
-            stock = [int(c) for c, y in zip(r.nuclide[s], Y, strict=True) if y > Y_REACTS]
-            where = float(side.mu_e[s]), float(side.mu_n[s]), float(side.ell[s]), Y_n > 0
-            if 0 <= trigger[2] < CHANNELS:
-                ways.add((trigger[0], _end_of(trigger[0], chart, where, trigger[2])))  # noqa: B023
-            return _look(trigger, net, stock, chart, where)  # noqa: B023 (called at once)
-
+        stocks = [[int(c) for c, y in zip(r.nuclide[s], Y, strict=True) if y > Y_REACTS] for Y in (Y_before, r.Y[s])]
+        first, last_ = (
+            (float(side.mu_e[s]), float(side.mu_n[s]), float(side.ell[s]), bool(Y_n > 0))
+            for side, Y_n in ((before, Y_n_before), (after, r.Y_n[s]))
+        )
+        at_start = _look(trigger, net, stocks[0], chart, first)
+        if 0 <= trigger[2] < CHANNELS:
+            ways |= {(trigger[0], _end_of(trigger[0], chart, where, trigger[2])) for where in (first, last_)}
         if burns:
-            burned |= {(trigger[0], trigger[2])} | _happening(decisions(before, Y_before, Y_n_before))
+            burned |= {(trigger[0], trigger[2])} | _happening(at_start)
             last = ()
             continue
         P = float(r.P[s])
-        at_end = decisions(after, r.Y[s], r.Y_n[s])
+        at_end = _look(trigger, net, stocks[1], chart, last_)
         if (trigger, net) == last:
             found[-1] = found[-1]._replace(at_end=at_end, P=(found[-1].P[0], P), ways=found[-1].ways | ways)
             continue
-        at_start = decisions(before, Y_before, Y_n_before)
         happening = _happening(at_start) | _happening(at_end) | burned | {(trigger[0], trigger[2])}
         found.append(_Stretch(happening, ways, at_start, at_end, (float(r.P[s - 1]) if s else P, P)))
         burned, ways, last = set(), set(), (trigger, net)
@@ -247,7 +247,9 @@ def find_margins(record: Record, E: np.ndarray, before: Climate, after: Climate)
                 by_itself = bool(both & neighbour) != x.happens
                 if by_itself or (not x.happens and both & stretch.happening):
                     continue
-                if x.distance < RESOLUTION or x.neutral or (x.key[0], x.end) in stretch.ways:  # ways that meet again are one
+                if (
+                    x.distance < RESOLUTION or x.neutral or (x.key[0], x.end) in stretch.ways
+                ):  # ways that meet again are one
                     continue
                 for code in x.codes:
                     by_nuclide[code] = min(by_nuclide[code], x.distance)

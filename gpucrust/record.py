@@ -8,10 +8,9 @@ inputs such as masses enter through d and P alone, which two conditions a step d
 import hashlib
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jax.typing import ArrayLike
 
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import ELEMENTS
@@ -42,26 +41,29 @@ class Move(IntEnum):
 
 
 class Record(NamedTuple):
-    """Steps of one member, (steps, ...), padded; a pytree. Leading member axes are added by `stack_records`."""
+    """Steps of one member, (steps, ...); a pytree of arrays, of NumPy as made, of JAX in replays.
 
-    nuclide: ArrayLike  # (steps, slots) codes during the step; a slot of abundance 0 may change hands between steps
-    net: ArrayLike  # (steps, slots)
-    net_Y_n: ArrayLike
-    net2: ArrayLike  # (steps, slots) of the second of two reactions that oppose each other, else 0
-    net2_Y_n: ArrayLike
-    trigger: ArrayLike  # (steps, 3) codes of parent and second parent, channel (12: fusion); -1 for none
-    event: ArrayLike  # (steps, 3) likewise
-    amount: ArrayLike  # an Amount, or PADDING
-    move: ArrayLike  # a Move
-    limit: ArrayLike  # slot of the stock that limits d, or NEUTRONS
-    P: ArrayLike  # MeV fm^-3, after the step, as all that follows
-    n_b: ArrayLike  # fm^-3
-    Y: ArrayLike  # (steps, slots) nuclei per baryon
-    Y_n: ArrayLike
-    d: ArrayLike
-    heat: ArrayLike  # MeV per baryon since the start
-    grid_index: ArrayLike  # of the pressure recorded after this step, or -1
-    Y_start: ArrayLike  # (slots,) at the first pressure, where there are no free neutrons
+    `stack_records` pads them and adds a leading member axis.
+    """
+
+    nuclide: Any  # (steps, slots) codes during the step; a slot of abundance 0 may change hands between steps
+    net: Any  # (steps, slots)
+    net_Y_n: Any
+    net2: Any  # (steps, slots) of the second of two reactions that oppose each other, else 0
+    net2_Y_n: Any
+    trigger: Any  # (steps, 3) codes of parent and second parent, channel (12: fusion); -1 for none
+    event: Any  # (steps, 3) likewise
+    amount: Any  # an Amount, or PADDING
+    move: Any  # a Move
+    limit: Any  # slot of the stock that limits d, or NEUTRONS
+    P: Any  # MeV fm^-3, after the step, as all that follows
+    n_b: Any  # fm^-3
+    Y: Any  # (steps, slots) nuclei per baryon
+    Y_n: Any
+    d: Any
+    heat: Any  # MeV per baryon since the start
+    grid_index: Any  # of the pressure recorded after this step, or -1
+    Y_start: Any  # (slots,) at the first pressure, where there are no free neutrons
 
 
 def bucket(n: int) -> int:
@@ -117,7 +119,7 @@ def sequence(record: Record) -> list[tuple]:
     return happened
 
 
-def _net_of(r: Record, s: int) -> tuple:
+def _net_of(r: Record, s: Any) -> tuple:
     """The net of a step by nuclide, to nine digits; of an opposed pair both."""
     nets = []
     for net in (np.asarray(r.net)[s], np.asarray(r.net2)[s]):

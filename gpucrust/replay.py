@@ -16,7 +16,7 @@ Units: MeV, fm, per baryon; g and mdot in CGS.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,12 +37,12 @@ from gpucrust.record import Amount, Move, Record
 class Parameters(NamedTuple):
     """What a crust depends on at a fixed sequence; a pytree of arrays."""
 
-    E: ArrayLike  # (codes,) nuclear mass less A m_u, MeV, of the whole chart
-    pycno_log10_scale: ArrayLike
-    g: ArrayLike  # cm s^-2
-    mdot: ArrayLike  # g cm^-2 s^-1
-    neutron: ArrayLike  # (m,) coefficients of neutron matter, MeV fm^j
-    lattice: ArrayLike  # strength of the lattice term
+    E: Any  # (codes,) nuclear mass less A m_u, MeV, of the whole chart
+    pycno_log10_scale: Any
+    g: Any  # cm s^-2
+    mdot: Any  # g cm^-2 s^-1
+    neutron: Any  # (m,) coefficients of neutron matter, MeV fm^j
+    lattice: Any  # strength of the lattice term
 
     @property
     def matter(self) -> Matter:

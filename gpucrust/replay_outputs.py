@@ -5,6 +5,7 @@ Which step and which bound of R a layer begins and ends at belongs to the sequen
 record); where in pressure that is depends smoothly on the parameters.
 """
 
+import itertools
 from typing import Any, NamedTuple
 
 import jax
@@ -137,7 +138,8 @@ def sides(steps: Steps, path: Path, parameters: Parameters) -> tuple[Side, Side]
 
     P, n_b, Y, Y_n = (jnp.concatenate(pair) for pair in zip(start, end, strict=True))
     of_step = jax.vmap(slope_along, in_axes=(0,) * 8 + (None,))
-    slope = of_step(*twice((by_step, steps.trigger, dE)), n_b, Y, Y_n, *twice((net, net_Y_n)), parameters)
+    record2, trigger, dE, net, net_Y_n = twice((by_step, steps.trigger, dE, net, net_Y_n))
+    slope = of_step(record2, trigger, dE, n_b, Y, Y_n, net, net_Y_n, parameters)
     mixture = mixture_of(jnp.concatenate([Z, Z]), Y, Y_n)
     R = slope / diffusion.nodiff_slope(1 - Y_n, mixture.Y_e, n_b)
     both, n = Side(P, n_b, Y, Y_n, mixture, R), path.P.shape[0]
@@ -168,7 +170,7 @@ def _flux_ratio(side: Side, parameters: Parameters) -> Array:
     return J_n / diffusion.accretion_flux(parameters.mdot)
 
 
-def _choose(at_end: Array, start: Array, end: Array) -> Array:
+def _choose(at_end: Any, start: Array, end: Array) -> Array:
     return jnp.where(at_end, end, start)
 
 
@@ -220,9 +222,7 @@ def find_structure(record: Record, start: Side, end: Side, layer_cut: float, par
                 )
                 if not cut and flux[s] > largest:
                     flux_at, flux_end, largest = int(s), bool(at_end), float(flux[s])
-    return Structure(
-        grid_step, ratio_at, last, step, bound, regime, np.array(flux_at), np.array(flux_end)
-    )
+    return Structure(grid_step, ratio_at, last, step, bound, regime, np.array(flux_at), np.array(flux_end))
 
 
 def _layers(moves: np.ndarray, R_start: np.ndarray, R_end: np.ndarray) -> list[list]:
@@ -235,7 +235,7 @@ def _layers(moves: np.ndarray, R_start: np.ndarray, R_end: np.ndarray) -> list[l
         R0, R1 = float(R_start[s]), float(R_end[s])
         crossed = [b for b in (BOUNDS if R1 > R0 else BOUNDS[::-1]) if (R0 < b) != (R1 < b)]
         stops = [(R0, AT_START), *((b, b) for b in crossed), (R1, AT_END)]
-        for (low, begin), (high, end) in zip(stops, stops[1:], strict=False):
+        for (low, begin), (high, end) in itertools.pairwise(stops):
             kind = int(regime_of(np.array((low + high) / 2)))
             if pieces and pieces[-1][0] == kind:
                 pieces[-1][2] = (s, end)
@@ -276,7 +276,7 @@ def _thickness_per_ln_P(side: Side, parameters: Parameters) -> Array:
     return side.P * DYN_PER_CM2 / (side.n_b * RHO_PER_N_B * parameters.g) / 100
 
 
-def _fraction(step: Array, bound: Array, start: Side, end: Side) -> Array:
+def _fraction(step: Any, bound: Any, start: Side, end: Side) -> Array:
     """How far along a step, in ln P, R reaches the bound."""
     R0, R1 = start.R[step], end.R[step]
     crosses = bound >= 0
@@ -284,9 +284,7 @@ def _fraction(step: Array, bound: Array, start: Side, end: Side) -> Array:
     return jnp.where(crosses, (bound - R0) / rise, jnp.where(bound == AT_END, 1.0, 0.0))
 
 
-def _depth_at(
-    step: Array, bound: Array, start: Side, end: Side, depth: Array, parameters: Parameters
-) -> Array:
+def _depth_at(step: Any, bound: Any, start: Side, end: Side, depth: Any, parameters: Parameters) -> Array:
     """Depth at a place, m; the integrand is linear in ln P along a step."""
     w = _fraction(step, bound, start, end)
     first, last = (_thickness_per_ln_P(side, parameters)[step] for side in (start, end))

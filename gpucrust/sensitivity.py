@@ -88,7 +88,8 @@ def make_crusts(records: Sequence[Record], parameters: Sequence[Parameters], lay
     for i, own in enumerate(parameters):
         record = Record(*(x[i] for x in stacked))
         made = prepare(record, own)
-        structures.append(find_structure(record, *find_sides(made, own), layer_cut, own))
+        start, end = find_sides(made, own)
+        structures.append(find_structure(record, start, end, layer_cut, own))
         steps.append(made)
 
     def stack(*values: Any) -> Array:
@@ -109,9 +110,7 @@ def crust_outputs(steps: Steps, structure: Structure, parameters: Parameters, it
 
 
 @needs_x64
-def linearize(
-    steps: Steps, structure: Structure, parameters: Parameters, iterations: int = 4
-) -> Linearized:
+def linearize(steps: Steps, structure: Structure, parameters: Parameters, iterations: int = 4) -> Linearized:
     """The outputs of one crust at `parameters`, with their derivatives as functions: (outputs, jvp, vjp).
 
     steps, structure: of a member of Crusts. parameters: its own or others near by; `iterations` of Newton's method in
@@ -163,9 +162,7 @@ def derivatives(crusts: Crusts, index: np.ndarray) -> Derivatives:
 
 @jax.jit
 @jax.vmap
-def _gradients(
-    steps: Steps, structure: Structure, parameters: Parameters, place: Array
-) -> tuple[Array, Parameters]:
+def _gradients(steps: Steps, structure: Structure, parameters: Parameters, place: Array) -> tuple[Array, Parameters]:
     """One output of every member, and its gradient: a forward and a reverse pass."""
 
     def output(p: Parameters) -> Array:

@@ -37,7 +37,12 @@ class Ranked(NamedTuple):
 
 
 def sensitivity_dataset(
-    plan: Plan, crusts: Crusts, wanted: list[tuple[str, float]], family_name: str, members: np.ndarray, drop: LiquidDropConstants | None = None
+    plan: Plan,
+    crusts: Crusts,
+    wanted: list[tuple[str, float]],
+    family_name: str,
+    members: np.ndarray,
+    drop: LiquidDropConstants | None = None,
 ) -> xr.Dataset:
     """Derivatives of the wanted outputs with respect to a family. float64 must be on.
 
@@ -48,10 +53,8 @@ def sensitivity_dataset(
     structures = [Structure(*(np.asarray(x[i]) for x in crusts.structure)) for i in range(len(crusts))]
     n_steps = crusts.steps.record.P.shape[1]
     selection = select(wanted, plan.pressures, crusts.records, structures, n_steps)
-    found = derivatives(crusts, selection.index)
-    families = [
-        family_of(family_name, model, crusts.member(i)[2], drop or MB_REFIT) for i, model in enumerate(models)
-    ]
+    found = derivatives(crusts, selection.places)
+    families = [family_of(family_name, model, crusts.member(i)[2], drop or MB_REFIT) for i, model in enumerate(models)]
     jacobian = np.stack(
         [along(family, jax.tree.map(lambda x, i=i: x[i], found.gradients)) for i, family in enumerate(families)]
     )
@@ -65,7 +68,7 @@ def sensitivity_dataset(
     else:
         ds = _add_parameters(ds, jacobian, families)
     flagged = [
-        bool(np.any((m.by_nuclide < mass_sigma(model).chart))) for m, model in zip(crusts.margins, models, strict=True)
+        bool(np.any(m.by_nuclide < mass_sigma(model).chart)) for m, model in zip(crusts.margins, models, strict=True)
     ]
     ds["margin_flag"] = (
         "member",
@@ -185,7 +188,7 @@ def _add_parameters(ds: xr.Dataset, jacobian: np.ndarray, families: list[Family]
     return ds
 
 
-def _name(code: int) -> str:
+def _name(code: Any) -> str:
     return nuclide_name(*divmod(int(code), N_STRIDE))
 
 
@@ -209,7 +212,11 @@ def ranking(ds: xr.Dataset, output: int, top: int = 10) -> list[Ranked]:
         if size[k] <= NEGLIGIBLE * size.max():
             break
         m = int(np.argmax(np.abs(product[:, k])))
-        found.append(Ranked(str(names[k]), float(derivative[m, k]), float(weight[m, k]), float(size[k]), float(margin[:, k].min())))
+        found.append(
+            Ranked(
+                str(names[k]), float(derivative[m, k]), float(weight[m, k]), float(size[k]), float(margin[:, k].min())
+            )
+        )
     return found
 
 

@@ -24,7 +24,10 @@ PROFILES = {
 LAYERS = {"layer_P_start": "dyn cm-2", "layer_P_end": "dyn cm-2", "layer_thickness": "m"}
 THRESHOLDS = {"threshold_pressure": "dyn cm-2"}
 ALIASES = {"R": "equilibrium_ratio"}
-HELP = f"{', '.join((*SCALARS, *LAYERS, *THRESHOLDS))}, or a profile at a pressure, such as mu_e@1e30 ({', '.join(PROFILES)})"
+HELP = (
+    f"{', '.join((*SCALARS, *LAYERS, *THRESHOLDS))}, "
+    f"or a profile at a pressure, such as mu_e@1e30 ({', '.join(PROFILES)})"
+)
 
 
 class Selection(NamedTuple):
@@ -32,7 +35,7 @@ class Selection(NamedTuple):
 
     names: list[str]
     units: list[str]
-    index: np.ndarray  # (members, outputs) places in `sensitivity.flat`; -1 where a member has none
+    places: np.ndarray  # (members, outputs) places in `sensitivity.flat`; -1 where a member has none
     what: np.ndarray  # (members, outputs) which layer or threshold it is; empty elsewhere
 
 
@@ -125,4 +128,3 @@ def _rows(name: str, record: Record, structure: Structure) -> list[tuple[int, st
         return thresholds(record)
     regimes = np.asarray(structure.layer_regime)
     return [(int(k), Regime(int(regimes[k])).name.lower()) for k in np.flatnonzero(regimes != Regime.EQUILIBRIUM)]
-

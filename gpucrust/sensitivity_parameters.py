@@ -37,7 +37,9 @@ class FamilyError(ValueError):
 
 
 @needs_x64
-def parameters_of(model: MassModel, member: int, members: Members, physics: Physics, g: float, mdot: float) -> Parameters:
+def parameters_of(
+    model: MassModel, member: int, members: Members, physics: Physics, g: float, mdot: float
+) -> Parameters:
     """Parameters of an evolution: member is its index among members; g, mdot in CGS, of which it is made with."""
     E = np.where(np.isnan(model.mixed), NO_MASS, model.mixed).ravel()
     sample = int(members.sample[member])
@@ -63,12 +65,16 @@ def dz31_directions(model: MassModel) -> np.ndarray:
     own = model.origin == Origin.DUFLO_ZUKER
     if not own.any():
         raise FamilyError(f"mass model {model.name} has no masses of DZ31: take another with --wrt dz31")
-    Z, N = (np.clip(x, *limits) for x, limits in zip(np.mgrid[: Z_MAX + 1, : N_MAX + 1], (Z_RANGE, N_RANGE), strict=True))
+    Z, N = (
+        np.clip(x, *limits) for x, limits in zip(np.mgrid[: Z_MAX + 1, : N_MAX + 1], (Z_RANGE, N_RANGE), strict=True)
+    )
     change = np.asarray(jax.jacfwd(duflo_zuker, argnums=2)(Z, N, jnp.asarray(DZ31_COEFFICIENTS)))
     has = ~np.isnan(model.sources)
     charts = []
     for one in np.moveaxis(change, -1, 0):
-        sources = np.stack([np.where(has[0], 0.0, np.nan), np.where(has[1], 0.0, np.nan), np.where(has[2], one, np.nan)])
+        sources = np.stack(
+            [np.where(has[0], 0.0, np.nan), np.where(has[1], 0.0, np.nan), np.where(has[2], one, np.nan)]
+        )
         joined = aligned(sources)[2] if model.policy == "aligned" else sources[2]
         charts.append(np.where(own, joined, 0.0).ravel())
     return np.stack(charts)

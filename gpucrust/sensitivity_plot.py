@@ -48,7 +48,7 @@ def plot_chart(ds: xr.Dataset, output: int) -> Figure:
             s=46,
             cmap="viridis_r",
             norm=LogNorm(largest * 10.0**-DECADES, largest),
-            edgecolors=np.where(framed, VERMILION, "none"),
+            edgecolors=[VERMILION if x else "none" for x in framed],
             linewidths=1.0,
             zorder=3,
         )
@@ -77,7 +77,9 @@ def _draw_edge(axes: Axes, ds: xr.Dataset, Z: np.ndarray) -> None:
     table = packaged_table(ame)
     elements = np.arange(max(Z.min() - 2, 2), Z.max() + 3)
     edge = [table.N[table.Z == z].max() + 0.5 for z in elements]
-    axes.stairs(edge, np.append(elements, elements[-1] + 1) - 0.5, orientation="horizontal", color=GREY, lw=1.2, baseline=None)
+    axes.stairs(
+        edge, np.append(elements, elements[-1] + 1) - 0.5, orientation="horizontal", color=GREY, lw=1.2, baseline=None
+    )
     axes.plot([], [], color=GREY, lw=1.2, label=f"measured to here ({ame})")
 
 

@@ -7,20 +7,41 @@ import numpy as np
 import xarray as xr
 
 from gpucrust.config import SweepError
+from gpucrust.eos import NEUTRON_MATTER
 from gpucrust.masses.liquid_drop import LiquidDropConstants
 from gpucrust.record import Record
+from gpucrust.scalar.crust import CrustError, record
 from gpucrust.sensitivity import Crusts, make_crusts
 from gpucrust.sensitivity_dataset import sensitivity_dataset
 from gpucrust.sensitivity_outputs import check_names
 from gpucrust.sensitivity_parameters import parameters_of
 from gpucrust.sweep import Plan
 
-BYTES_PER_CRUST = 40e6
-
 
 def record_evolutions(plan: Plan) -> list[Record | None]:
-    """Records of a plan's distinct evolutions; None for one that has no result."""
-    raise NotImplementedError
+    """Records of a plan's distinct evolutions; None for one that has no result. float64 must be on."""
+    found: list[Record | None] = []
+    members, physics = plan.evolutions, plan.physics
+    ashes = plan.sweep.ash_fractions()
+    for e in range(plan.n_evolutions):
+        model = plan.models[members.model[e]]
+        own = parameters_of(model, e, members, physics, 1.0, float(members.g_mdot[e]))
+        masses = np.where(np.isnan(model.mixed), np.nan, np.asarray(own.E).reshape(model.mixed.shape))
+        try:
+            made = record(
+                masses,
+                ashes[members.ash[e]],
+                pressures=plan.pressures,
+                g_mdot=float(members.g_mdot[e]),
+                pycno=physics.pycno,
+                pycno_log10_scale=float(members.pycno_log10_scale[e]),
+                t_weak=physics.t_weak,
+                neutron=NEUTRON_MATTER[physics.neutron_eos],
+            )
+        except CrustError:
+            made = None
+        found.append(made)
+    return found
 
 
 def crusts_of(plan: Plan) -> tuple[Crusts, np.ndarray]:
@@ -28,10 +49,11 @@ def crusts_of(plan: Plan) -> tuple[Crusts, np.ndarray]:
     physics = plan.sweep.physics
     if physics.policy == "unmixed":
         raise SweepError(
-            'physics.policy: derivatives need masses that are a function of state: --set physics.policy=mixed'
+            "physics.policy: derivatives need masses that are a function of state: --set physics.policy=mixed"
         )
-    if physics.one_component or physics.neutrino_fraction > 0:
-        raise SweepError("physics: derivatives are made neither for one_component nor with a neutrino_fraction")
+    for name in ("one_component", "lattice", "neutrino_fraction"):
+        if getattr(physics, name):
+            raise SweepError(f"physics.{name}: derivatives are made without it (of the lattice: at strength 0)")
     recorded = record_evolutions(plan)
     evolution = plan.evolution_of.ravel()
     members = np.array([m for m, e in enumerate(evolution) if recorded[e] is not None])

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import recorder
 import slide
 
 from gpucrust import eos
@@ -18,6 +17,7 @@ from gpucrust.network import N_STRIDE
 from gpucrust.record import Amount, Move, pad_steps, sequence_hash
 from gpucrust.replay import mixture_of, replay
 from gpucrust.replay_outputs import Outputs
+from gpucrust.scalar.crust import record
 from gpucrust.sensitivity import crust_outputs, derivatives, flat, linearize, make_crusts
 from gpucrust.sensitivity_parameters import family_of, parameters_of
 
@@ -36,7 +36,7 @@ def x64():
 
 
 def recorded(E, ash):
-    return recorder.record(E, ash, pressures=PRESSURES, g_mdot=G * MDOT, step=0.05)
+    return record(E, ash, pressures=PRESSURES, g_mdot=G * MDOT, step=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +65,16 @@ def moved(crust, tangent, h):
 
 
 def test_a_replay_is_the_crust(crusts):
-    for i, record in enumerate(crusts.records):
+    for i, made in enumerate(crusts.records):
         steps, _, parameters = crusts.member(i)
-        n = len(record.P)
+        n = len(made.P)
         for iterations in (0, ITERATIONS):
             path = replay(steps, parameters, iterations)
             for name in ("P", "n_b"):
-                np.testing.assert_allclose(getattr(path, name)[:n], getattr(record, name), rtol=1e-11)
-            np.testing.assert_allclose(path.Y[:n], record.Y, rtol=0, atol=1e-12)
+                np.testing.assert_allclose(getattr(path, name)[:n], getattr(made, name), rtol=1e-11)
+            np.testing.assert_allclose(path.Y[:n], made.Y, rtol=0, atol=1e-12)
         outputs = crust_outputs(*crusts.member(i), iterations=ITERATIONS)
-        np.testing.assert_allclose(outputs.heat, record.heat[record.grid_index >= 0], rtol=0, atol=1e-10)
+        np.testing.assert_allclose(outputs.heat, made.heat[made.grid_index >= 0], rtol=0, atol=1e-10)
 
 
 def test_the_record_is_the_plain_codes_crust(models, crusts):
@@ -124,7 +124,7 @@ def test_shifting_all_masses_only_counts_nuclei(crusts):
     for i in range(len(crusts)):
         steps, structure, parameters = crusts.member(i)
         tangent = jax.tree.map(jnp.zeros_like, parameters)._replace(E=jnp.ones_like(parameters.E))
-        outputs, change = pushed(steps, structure, parameters, tangent)
+        _, change = pushed(steps, structure, parameters, tangent)
         for name in ("mu_e", "X_n", "equilibrium_ratio", "layer_thickness"):
             np.testing.assert_allclose(getattr(change, name), 0.0, rtol=0, atol=1e-7, err_msg=name)
         gone = np.sum(steps.record.Y_start) - np.sum(steps.record.Y[-1])
@@ -157,7 +157,7 @@ def test_derivatives_are_central_differences_at_the_fixed_sequence(models, crust
     for family, tangent, h in directions(models[case], crust[2]):
         outputs, change = pushed(*crust, tangent)
         far = [moved(crust, tangent, s * h) for s in (2, 1, -1, -2)]
-        difference = jax.tree.map(lambda a, b, c, d: (8 * (b - c) - (a - d)) / (12 * h), *far)
+        difference = jax.tree.map(lambda a, b, c, d, h=h: (8 * (b - c) - (a - d)) / (12 * h), *far)
         for name, x, ours, theirs in zip(Outputs._fields, outputs, change, difference, strict=True):
             ours, size = np.asarray(ours), np.max(np.abs(np.asarray(ours)))
             # what rounding of the outputs themselves leaves of a difference
@@ -198,14 +198,14 @@ def test_an_ensembles_gradients_are_its_members(crusts):
 
 
 def test_padding_changes_nothing(crusts):
-    record = crusts.records[0]
-    padded = pad_steps(record, len(record.P) + 7)
-    assert sequence_hash(padded) == sequence_hash(record)
+    made = crusts.records[0]
+    padded = pad_steps(made, len(made.P) + 7)
+    assert sequence_hash(padded) == sequence_hash(made)
     with pytest.raises(ValueError, match="does not fit"):
-        pad_steps(record, 3)
+        pad_steps(made, 3)
 
 
-@pytest.mark.parametrize("case", (0, 1))
+@pytest.mark.parametrize("case", [0, 1])
 def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(models, crusts, case):
     """Richardson-extrapolated differences of the whole code, for the masses that tell most.
 
@@ -222,10 +222,10 @@ def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(m
         for s in (2, 1, -1, -2):
             E = models[case].mixed.copy()
             E.flat[code] += s * h
-            record = recorded(E, ash)
-            same = sequence_hash(record) == crusts.hashes[case] and len(record.P) == len(before.P)
-            same = same and np.allclose(record.P[given], before.P[given], rtol=1e-12, atol=0)
-            ends[s] = record.heat[-1] if same else np.nan
+            made = recorded(E, ash)
+            same = sequence_hash(made) == crusts.hashes[case] and len(made.P) == len(before.P)
+            same = same and np.allclose(made.P[given], before.P[given], rtol=1e-12, atol=0)
+            ends[s] = made.heat[-1] if same else np.nan
         slope = (8 * (ends[1] - ends[-1]) - (ends[2] - ends[-2])) / (12 * h)
         if np.isfinite(slope):
             # thresholds are landed on to 1e-9 in ln P

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import recorder
 import xarray as xr
 from test_cli import run  # noqa: F401 (a fixture)
 
@@ -17,6 +16,7 @@ from gpucrust.masses import Origin, binding_terms, load_model, packaged_table
 from gpucrust.masses.liquid_drop import MB_REFIT, liquid_drop_chart
 from gpucrust.network import N_STRIDE
 from gpucrust.record import nuclide_label, reaction_label, sequence_hash
+from gpucrust.scalar.crust import record
 from gpucrust.sensitivity import linearize, make_crusts
 from gpucrust.sensitivity_dataset import most_telling, ranking
 from gpucrust.sensitivity_parameters import (
@@ -57,7 +57,7 @@ def of_model(model):
 
 
 def recorded(E):
-    return recorder.record(E, IRON, pressures=PRESSURES, g_mdot=6e18, step=0.05)
+    return record(E, IRON, pressures=PRESSURES, g_mdot=6e18, step=0.05)
 
 
 @pytest.fixture(scope="module")

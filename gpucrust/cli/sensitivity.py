@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def sensitivity(
     sweep: SweepFile,
     of: Annotated[
-        str, typer.Option("--of", help="outputs: total_heat, broken_thickness, max_J_ratio, layer_thickness, mu_e@1e30, ...")
+        str,
+        typer.Option(
+            "--of", help="outputs: total_heat, broken_thickness, max_J_ratio, layer_thickness, mu_e@1e30, ..."
+        ),
     ] = "total_heat,broken_thickness,max_J_ratio",
     wrt: Annotated[
         str, typer.Option("--wrt", help="masses, dz31, liquid_drop, pycno, g, mdot, neutron_eos or lattice")

@@ -1,27 +1,28 @@
-"""The packet-and-slide code of `slide` once more, keeping a record of every step (`gpucrust.record`)."""
+"""The packet-and-slide code for one crust, keeping a record of every step (`gpucrust.record`); numbers, no JAX.
 
-from dataclasses import dataclass
+While a reaction is marginal the crust slides: pressure rises by a bounded step, and as much of the reaction's net goes
+as keeps its affinity at zero. A step ends early where another reaction becomes possible, and is shortened where the
+walk of its packet changes. At constant pressure what is possible burns, by class, until it is marginal in turn or used
+up; two marginal reactions that oppose each other go together in the ratio that leaves mu_e and mu_n as they are.
+"""
+
 from math import exp, log, sqrt
 
 import numpy as np
-from numba import njit
-from reference import COLUMNS, FUSION, HBAR_C, Now, Rules, solve_density
-from slide import (
+
+from gpucrust.constants import HBAR_C
+from gpucrust.record import Amount, Move
+from gpucrust.scalar.packet import (
     ALLOWED,
-    DK,
-    DZ,
     FUSION_ALLOWED,
-    LANDED,
+    FUSION_MARGINAL,
+    MARGINAL,
     NONE,
     Net,
     affinity,
     after,
-    bite_of,
-    excess,
     index_of,
     ln_tau_ratio,
-    marginal,
-    marginal_amount,
     most_urgent,
     potentials,
     regulated_fusions,
@@ -30,14 +31,70 @@ from slide import (
     torque,
     walk,
 )
+from gpucrust.scalar.physics import COLUMNS, DK, DZ, FUSION, Now, njit, solve_density
 
-from gpucrust.constants import DYN_PER_CM2
-from gpucrust.record import Amount, Move, Record
-
-MAX_STEPS, WIDTH = 6000, 64
-NO_AMOUNT, MARGINAL, USED_UP, SHARE = (int(x) for x in Amount)
+BITE = 0.05  # MeV: change of mu_e and mu_n in one burn
+LANDED = 1e-9  # in ln P
+MAX_BURNS = 1000
+"""At one pressure."""
+NO_AMOUNT, BY_MARGIN, USED_UP, SHARE = (int(x) for x in Amount)
 BURN, GIVEN, EVENT, STOCK = (int(x) for x in Move)
-ABSENT = -2  # no stock limits
+ABSENT = -2  # no stock limits  # no stock limits
+
+
+@njit(cache=True)
+def excess(trigger, now, net, d, P, n_b, rules):
+    """Affinity, or ln(tau/t_acc), of the trigger after d of the net, at P: below 0 it goes on."""
+    if trigger[2] == FUSION:
+        then = after(now, net, d)
+        i, j = index_of(then, trigger[0]), index_of(then, trigger[1])
+        n_b = solve_density(P, then.Y_e, then.Y_n, rules.neutron, n_b)
+        return ln_tau_ratio(i, j, n_b, then, rules) if i >= 0 and j >= 0 else np.inf
+    then = Now(now.codes, now.Y, now.Y_e + d * net.Y_e, max(now.Y_n + d * net.Y_n, 0.0))
+    n_b = solve_density(P, then.Y_e, then.Y_n, rules.neutron, n_b)
+    mu_e, mu_n = potentials(n_b, then, rules)
+    return affinity(trigger[0], trigger[2], mu_e, mu_n, then, rules)
+
+
+@njit(cache=True)
+def marginal_amount(trigger, now, net, d_max, P, n_b, rules):
+    """The amount up to d_max after which the trigger is marginal at P."""
+    if excess(trigger, now, net, 0.0, P, n_b, rules) >= 0:
+        return 0.0
+    if excess(trigger, now, net, d_max * (1 - 1e-12), P, n_b, rules) <= 0:
+        return d_max
+    low, high = 0.0, d_max
+    for _ in range(80):
+        middle = (low + high) / 2
+        if excess(trigger, now, net, middle, P, n_b, rules) < 0:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@njit(cache=True)
+def bite_of(now, net, d, P, n_b, rules):
+    """The amount up to d that changes mu_e and mu_n by no more than BITE."""
+    mu = potentials(n_b, now, rules)
+    while True:
+        then = Now(now.codes, now.Y, now.Y_e + d * net.Y_e, max(now.Y_n + d * net.Y_n, 0.0))
+        mu_then = potentials(solve_density(P, then.Y_e, then.Y_n, rules.neutron, n_b), then, rules)
+        change = max(abs(mu_then[0] - mu[0]), abs(mu_then[1] - mu[1]))
+        if change <= BITE:
+            return d
+        d *= max(0.1, 0.8 * BITE / change)
+
+
+@njit(cache=True)
+def marginal(trigger, n_b, now, rules):
+    i, j = index_of(now, trigger[0]), index_of(now, trigger[1])
+    if i < 0 or j < 0:
+        return False
+    if trigger[2] == FUSION:
+        return abs(ln_tau_ratio(i, j, n_b, now, rules)) < FUSION_MARGINAL
+    mu_e, mu_n = potentials(n_b, now, rules)
+    return abs(affinity(trigger[0], trigger[2], mu_e, mu_n, now, rules)) < MARGINAL
 
 
 @njit(cache=True)
@@ -58,14 +115,14 @@ def limit_of(now, net):
 def without(now, limit):
     """The state without a stock that has ended, which rounding may have left in it."""
     if limit == -1:
-        return Now(now.codes, now.Y, now.Y_e, 0.0, now.unmixed)
+        return Now(now.codes, now.Y, now.Y_e, 0.0)
     stays = now.codes != limit
     codes, Y = now.codes[stays], now.Y[stays]
-    return Now(codes, Y, np.sum(Y * (codes // COLUMNS)), now.Y_n, now.unmixed)
+    return Now(codes, Y, np.sum(Y * (codes // COLUMNS)), now.Y_n)
 
 
 @njit(cache=True)
-def write(log_, what, reals, nets, before, then, net, net2):
+def write(log_, what, reals, then, net, net2):
     """One line of the log: what (10,) and reals (5,) as below; nets and abundances by code."""
     integers, floats, codes, numbers, neutrons, n = log_
     s = n[0]
@@ -89,10 +146,13 @@ def released(net, d, before, then, n_before, n_then, rules):
 
 
 @njit(cache=True)
-def burn(P, n_b, now, partner, rules, counts, max_burns, log_, none):
-    """`slide.burn`, recording."""
+def burn(P, n_b, now, partner, rules, log_, none):
+    """Everything that is possible at P, to its end; `partner` is the reaction marginal so far.
+
+    Returns the state, n_b, the last marginal channel and fusion (NONE if there was none), and whether it ended.
+    """
     channel_trigger, fusion_trigger = NONE, NONE
-    for _ in range(max_burns):
+    for _ in range(MAX_BURNS):
         i, j, channel = most_urgent(n_b, now, rules, NONE, np.zeros((0, 2), np.int64))
         if i < 0:
             return now, n_b, channel_trigger, fusion_trigger, True
@@ -114,7 +174,7 @@ def burn(P, n_b, now, partner, rules, counts, max_burns, log_, none):
             root = marginal_amount(trigger, now, net, d_max, P, n_b, rules)
             d = bite_of(now, net, root, P, n_b, rules)
             partner = trigger if d == root and root < d_max else NONE
-            amount = USED_UP if d == d_max else MARGINAL if d == root else SHARE
+            amount = USED_UP if d == d_max else BY_MARGIN if d == root else SHARE
         if not d > 0:
             return now, n_b, channel_trigger, fusion_trigger, False
         before, n_before = now, n_b
@@ -124,7 +184,7 @@ def burn(P, n_b, now, partner, rules, counts, max_burns, log_, none):
         n_b = solve_density(P, now.Y_e, now.Y_n, rules.neutron, n_b)
         heat = released(net, d, before, now, n_before, n_b, rules)
         what = np.array([trigger[0], trigger[1], trigger[2], -1, -1, -1, amount, BURN, limit, -1])
-        write(log_, what, np.array([P, n_b, now.Y_n, d, heat]), 0, before, now, first, second)
+        write(log_, what, np.array([P, n_b, now.Y_n, d, heat]), now, first, second)
         if channel == FUSION:
             fusion_trigger = trigger
         else:
@@ -143,8 +203,11 @@ def lands(event, n_b, now, rules):
 
 
 @njit(cache=True)
-def move(P, P_to, n_b, now, slider, rules, counts, log_, none):
-    """`slide.move`, recording."""
+def move(P, P_to, n_b, now, slider, rules, log_, none):
+    """Along the slider (NONE: at frozen composition) to P_to, or to where something else becomes possible.
+
+    Returns P, n_b and the state.
+    """
     none_held = np.zeros((0, 2), np.int64)
     held, net, d_max, kind, limit = none_held, none, 0.0, GIVEN, ABSENT
     if slider[2] >= 0:
@@ -192,7 +255,7 @@ def move(P, P_to, n_b, now, slider, rules, counts, log_, none):
         if ended or (log(high / low) < LANDED and P_try == high):
             amount = NO_AMOUNT
             if slides and d > 0:
-                amount = USED_UP if d == d_max else MARGINAL
+                amount = USED_UP if d == d_max else BY_MARGIN
             if amount == USED_UP:
                 then = without(then, limit)
                 n_then = solve_density(P_try, then.Y_e, then.Y_n, rules.neutron, n_b)
@@ -207,28 +270,28 @@ def move(P, P_to, n_b, now, slider, rules, counts, log_, none):
             heat = released(net, d, now, then, n_b, n_then, rules)
             e, t = event, slider
             what = np.array([t[0], t[1], t[2], e[0], e[1], e[2], amount, kind, limit, -1])
-            write(log_, what, np.array([P_try, n_then, then.Y_n, d, heat]), 0, now, then, net, none)
+            write(log_, what, np.array([P_try, n_then, then.Y_n, d, heat]), then, net, none)
             return P_try, n_then, then
         P_try = high if log(high / low) < LANDED else sqrt(low * high)
 
 
 @njit(cache=True)
-def run(codes, Y, grid, rules, step, counts, log_):
+def run(codes, Y, grid, rules, step, log_):
     """Fill the log; whether every burn ended."""
     none = Net(np.empty(0, np.int64), np.empty(0), 0.0, 0.0, 0.0)
-    now = Now(codes, Y, np.sum(Y * (codes // COLUMNS)), 0.0, False)
+    now = Now(codes, Y, np.sum(Y * (codes // COLUMNS)), 0.0)
     P, recorded = grid[0], 0
     n_b = solve_density(
         P, now.Y_e, now.Y_n, rules.neutron, (12 * np.pi**2 * P / HBAR_C) ** 0.75 / (3 * np.pi**2 * now.Y_e)
     )
     what = np.array([-1, -1, -1, -1, -1, -1, NO_AMOUNT, GIVEN, ABSENT, -1])
-    write(log_, what, np.array([P, n_b, 0.0, 0.0, 0.0]), 0, now, now, none, none)
+    write(log_, what, np.array([P, n_b, 0.0, 0.0, 0.0]), now, none, none)
     slider = last_channel = last_fusion = NONE
     while True:
-        now, n_b, channel, fusion, ended = burn(P, n_b, now, slider, rules, counts, 1000, log_, none)
+        now, n_b, channel, fusion, ended = burn(P, n_b, now, slider, rules, log_, none)
         last_channel = channel if channel[2] >= 0 else last_channel
         last_fusion = fusion if fusion[2] >= 0 else last_fusion
-        if not ended:
+        if not ended or log_[5][0] + MAX_BURNS >= len(log_[0]):
             return False
         if P == grid[recorded]:
             log_[0][log_[5][0] - 1, 9] = recorded
@@ -240,84 +303,4 @@ def run(codes, Y, grid, rules, step, counts, log_):
             slider = last_channel
         elif marginal(last_fusion, n_b, now, rules):
             slider = last_fusion
-        P, n_b, now = move(P, min(P * exp(step), grid[recorded]), n_b, now, slider, rules, counts, log_, none)
-
-
-@dataclass
-class _Slots:
-    """Slots of nuclides that come and go."""
-
-    codes: np.ndarray
-
-    def hold(self, wanted, present):
-        """Give a slot to every code wanted; those not present may lose theirs."""
-        for code in wanted:
-            if code in self.codes:
-                continue
-            free = [s for s, c in enumerate(self.codes) if c not in wanted and c not in present]
-            self.codes[free[0]] = code
-
-    def spread(self, codes, values):
-        out = np.zeros(len(self.codes))
-        for code, value in zip(codes, values, strict=True):
-            out[np.flatnonzero(self.codes == code)[0]] += value
-        return out
-
-
-def record(mixed, ash, *, pressures, g_mdot, step=0.01, pycno=True, packet=0.002, ln_scale=0.0, slots=24, neutron=None):
-    """The Record of an ash burnt with the masses `mixed` (61, 161). Arguments as of `slide.evolve`."""
-    nuclides = sorted(ash)
-    codes = np.array([Z * COLUMNS + N for Z, N in nuclides])
-    Y = np.array([ash[nuclide] / sum(nuclide) for nuclide in nuclides])
-    mixed = np.ascontiguousarray(mixed, dtype=np.float64)
-    neutron = neutron or (1.2974, 15.0298, -15.2343, 7.4663)
-    rules = Rules(mixed, mixed[None], neutron, packet, Y.sum(), float(g_mdot), pycno, float(ln_scale), 1.0)
-    log_ = (
-        np.full((MAX_STEPS, 10), -1),
-        np.zeros((MAX_STEPS, 5)),
-        np.full((MAX_STEPS, 3, WIDTH), -1),
-        np.zeros((MAX_STEPS, 3, WIDTH)),
-        np.zeros((MAX_STEPS, 2)),
-        np.zeros(1, np.int64),
-    )
-    grid = np.asarray(pressures, float) / DYN_PER_CM2
-    if not run(codes, Y, grid, rules, step, np.zeros(3, np.int64), log_):
-        raise RuntimeError("a burn at constant pressure does not end")
-    n = log_[5][0]
-    what, reals, all_codes, numbers, neutrons = (x[:n] for x in log_[:5])
-    table = _Slots(np.zeros(slots, np.int64))
-    lines, present = [], set(codes.tolist())
-    for s in range(n):
-        own = [c[c >= 0] for c in all_codes[s]]
-        after_it = set(own[2].tolist())
-        wanted = set(own[0].tolist()) | set(own[1].tolist()) | after_it | present
-        wanted |= {c for c in (*what[s, :2], *what[s, 3:5]) if c >= 0}
-        table.hold(wanted, present)
-        net, net2, Y_after = (table.spread(c, numbers[s, k, : len(c)]) for k, c in enumerate(own))
-        limit = what[s, 8]
-        slot = limit if limit < 0 else int(np.flatnonzero(table.codes == limit)[0])
-        lines.append((table.codes.copy(), net, net2, Y_after, max(slot, -1)))
-        if s == 0:
-            Y_start = table.spread(codes, Y)
-        present = after_it
-    nuclide, net, net2, Y_after, limit = (np.stack(x) for x in zip(*lines, strict=True))
-    return Record(
-        nuclide=nuclide,
-        net=net,
-        net_Y_n=neutrons[:, 0],
-        net2=net2,
-        net2_Y_n=neutrons[:, 1],
-        trigger=what[:, :3],
-        event=what[:, 3:6],
-        amount=what[:, 6],
-        move=what[:, 7],
-        limit=limit,
-        P=reals[:, 0],
-        n_b=reals[:, 1],
-        Y=Y_after,
-        Y_n=reals[:, 2],
-        d=reals[:, 3],
-        heat=np.cumsum(reals[:, 4]),
-        grid_index=what[:, 9],
-        Y_start=Y_start,
-    )
+        P, n_b, now = move(P, min(P * exp(step), grid[recorded]), n_b, now, slider, rules, log_, none)
