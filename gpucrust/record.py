@@ -36,7 +36,7 @@ class Move(IntEnum):
 
     BURN = 0  # it stays
     GIVEN = 1  # a recorded pressure, or a bounded step
-    EVENT = 2  # the reaction `event` becomes possible: its affinity, or ln(tau/t_acc), has its recorded value
+    EVENT = 2  # `event` becomes possible, or a packet takes another way by it: its affinity keeps its recorded value
     STOCK = 3  # the limiting stock ends while the trigger is marginal
 
 
@@ -52,7 +52,7 @@ class Record(NamedTuple):
     net2: Any  # (steps, slots) of the second of two reactions that oppose each other, else 0
     net2_Y_n: Any
     trigger: Any  # (steps, 3) codes of parent and second parent, channel (12: fusion); -1 for none
-    event: Any  # (steps, 3) likewise
+    event: Any  # (steps, 4) likewise, and a rival channel of the parent, or -1: the two become equally urgent
     amount: Any  # an Amount, or PADDING
     move: Any  # a Move
     limit: Any  # slot of the stock that limits d, or NEUTRONS
@@ -142,7 +142,7 @@ def nuclide_label(code: int) -> str:
 
 def reaction_label(reaction: Sequence[int]) -> str:
     """Name of a reaction (parent, second parent, channel), such as 'Mg44+e -> Na42+2n'."""
-    first, second, channel = map(int, reaction)
+    first, second, channel = map(int, reaction[:3])
     if channel == CHANNELS:
         return f"{nuclide_label(first)}+{nuclide_label(second)}"
     dZ, k = int(CHANNEL_DZ[channel]), int(CHANNEL_K[channel])

@@ -87,12 +87,19 @@ class Path(NamedTuple):
 
 
 def threshold_of(reaction: Array, nuclide: Array, Y: Array) -> Threshold:
-    """The Threshold of (parent, second parent, channel), codes -1 for none, among slots of codes `nuclide`."""
+    """The Threshold of (parent, second parent, channel[, rival channel]), -1 for none, among slots `nuclide`."""
     first, second, channel = (reaction[i] for i in range(3))
+    rival = reaction[3] if reaction.shape[0] > 3 else jnp.array(-1)
     fusion = channel == CHANNELS
     within = jnp.clip(channel, 0, CHANNELS - 1)
     dZ, k = (jnp.where(channel < 0, 0, jnp.asarray(table)[within]) for table in (CHANNEL_DZ, CHANNEL_K))
-    parent = jnp.maximum(first, 0)
+    daughter = jnp.maximum(first, 0) + dZ * N_STRIDE - dZ - k
+    # of two channels that become equally urgent, the difference counts: from one daughter to the other
+    rival_dZ, rival_k = (
+        jnp.where(rival < 0, 0, jnp.asarray(table)[jnp.maximum(rival, 0)]) for table in (CHANNEL_DZ, CHANNEL_K)
+    )
+    parent = jnp.maximum(first, 0) + rival_dZ * N_STRIDE - rival_dZ - rival_k
+    dZ, k = dZ - rival_dZ, k - rival_k
     Z1, Z2 = (nuclide_Z(jnp.maximum(code, 0)) for code in (first, second))
     A1, A2 = (Z + jnp.maximum(code, 0) % N_STRIDE for Z, code in ((Z1, first), (Z2, second)))
     # any pair that has constants stands in where there is no fusion
@@ -107,7 +114,7 @@ def threshold_of(reaction: Array, nuclide: Array, Y: Array) -> Threshold:
         k=k,
         dz53=reactions.z53(jnp.maximum(nuclide_Z(parent) + dZ, 0)) - reactions.z53(nuclide_Z(parent)),
         parent=parent,
-        daughter=parent + dZ * N_STRIDE - dZ - k,
+        daughter=daughter,
         first=slot_of(first),
         second=slot_of(second),
         pair=pycno.pair_constants(Z1, A1, Z2, A2),

@@ -72,7 +72,7 @@ def record(
     grid = np.asarray(pressures, float) / DYN_PER_CM2
     most = 4 * len(grid) + int(np.log(grid[-1] / grid[0]) / step) + 2 * MAX_BURNS
     log = (
-        np.full((most, 10), -1),
+        np.full((most, 11), -1),
         np.zeros((most, 5)),
         np.full((most, 3, WIDTH), -1),
         np.zeros((most, 3, WIDTH)),
@@ -92,7 +92,7 @@ def record(
         named = {int(c) for c in (*what[s, :2], *what[s, 3:5]) if c >= 0}
         table.hold(set(own[0].tolist()) | set(own[1].tolist()) | now | present | named, present)
         net, net2, Y_after = (table.spread(c, numbers[s, k, : len(c)]) for k, c in enumerate(own))
-        slot = NEUTRONS if what[s, 8] < 0 else table.slot(what[s, 8])
+        slot = NEUTRONS if what[s, 9] < 0 else table.slot(what[s, 9])
         lines.append((table.codes.copy(), net, net2, Y_after, slot))
         Y_start = table.spread(codes, Y) if Y_start is None else Y_start
         present = now
@@ -105,9 +105,9 @@ def record(
         net2=net2,
         net2_Y_n=neutrons[:, 1],
         trigger=what[:, :3],
-        event=what[:, 3:6],
-        amount=what[:, 6],
-        move=what[:, 7],
+        event=what[:, 3:7],
+        amount=what[:, 7],
+        move=what[:, 8],
         limit=limit,
         P=reals[:, 0],
         n_b=reals[:, 1],
@@ -115,6 +115,6 @@ def record(
         Y_n=reals[:, 2],
         d=reals[:, 3],
         heat=np.cumsum(reals[:, 4]),
-        grid_index=what[:, 9],
+        grid_index=what[:, 10],
         Y_start=Y_start,
     )

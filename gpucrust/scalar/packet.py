@@ -163,7 +163,10 @@ def put(codes, Y, n, code, amount):
 
 @njit(cache=True)
 def walk(i, j, channel, n_b, now, rules):
-    """The net of one unit of a trigger: its packet is followed at fixed mu_e, mu_n. Also the number of steps."""
+    """The net of one unit of a trigger: its packet is followed at fixed mu_e, mu_n.
+
+    Also the way it takes: (steps, 3) nuclide, channel (-1 at its end), and what it fuses with.
+    """
     mu_e, mu_n = potentials(n_b, now, rules)
     captor, taken, g_captor = best_captor(mu_e, mu_n, now, rules)
     codes, Y, start = np.empty(MAX_NET, np.int64), np.zeros(MAX_NET), now.codes[i]
@@ -179,6 +182,7 @@ def walk(i, j, channel, n_b, now, rules):
         if g < FAR and DK[channel] >= 0:
             own_rank, own_g = float(CLASS[channel]), g
     weight, steps, visits = 1.0, 1, 0
+    way = np.full((MAX_WALK, 3), -1)
     visited, before, Y_before = np.zeros(MAX_WALK, np.int64), np.zeros((MAX_WALK, 4)), np.zeros((MAX_WALK, MAX_NET))
     while code != start and steps < MAX_WALK:
         best, partner, rank, order = -1, 0, np.inf, np.inf
@@ -199,8 +203,10 @@ def walk(i, j, channel, n_b, now, rules):
                     c, ln_tau = fusion_rank(me, s, n_b, there, rules)
                     if c < rank or (c == rank and ln_tau < order):
                         best, partner, rank, order = FUSION, there.codes[s], c, ln_tau
+        way[steps - 1, 0] = code
         if best < 0 or rank > own_rank or (rank == own_rank and order > own_g):
             break
+        way[steps - 1, 1], way[steps - 1, 2] = best, partner
         steps += 1
         if best != FUSION:
             heat -= weight * order
@@ -243,7 +249,7 @@ def walk(i, j, channel, n_b, now, rules):
         n = put(codes, Y, n, captor, -Y_n / taken)
         n = put(codes, Y, n, captor + taken, Y_n / taken)
         heat, Y_n = heat - Y_n / taken * g_captor, 0.0
-    return Net(codes[:n], Y[:n], Y_e, float(Y_n), heat), steps
+    return Net(codes[:n], Y[:n], Y_e, float(Y_n), heat), way[:steps]
 
 
 @njit(cache=True)

@@ -1,8 +1,8 @@
 """The packet-and-slide code for one crust, keeping a record of every step (`gpucrust.record`); numbers, no JAX.
 
 While a reaction is marginal the crust slides: pressure rises by a bounded step, and as much of the reaction's net goes
-as keeps its affinity at zero. A step ends early where another reaction becomes possible, and is shortened where the
-walk of its packet changes. At constant pressure what is possible burns, by class, until it is marginal in turn or used
+as keeps its affinity at zero. A step ends early where another reaction becomes possible, or where a
+packet takes another way. At constant pressure what is possible burns, by class, until it is marginal in turn or used
 up; two marginal reactions that oppose each other go together in the ratio that leaves mu_e and mu_n as they are.
 """
 
@@ -11,6 +11,7 @@ from math import exp, log, sqrt
 import numpy as np
 
 from gpucrust.constants import HBAR_C
+from gpucrust.reactions import CHANNEL_CLASS as CLASS
 from gpucrust.record import Amount, Move
 from gpucrust.scalar.packet import (
     ALLOWED,
@@ -39,6 +40,9 @@ MAX_BURNS = 1000
 """At one pressure."""
 NO_AMOUNT, BY_MARGIN, USED_UP, SHARE = (int(x) for x in Amount)
 BURN, GIVEN, EVENT, STOCK = (int(x) for x in Move)
+NO_EVENT = (-1, -1, -1, -1)
+AT_ONCE = 1e-6
+"""In ln P: a packet that takes another way sooner than this changes back and forth."""
 ABSENT = -2  # no stock limits  # no stock limits
 
 
@@ -123,10 +127,10 @@ def without(now, limit):
 
 @njit(cache=True)
 def write(log_, what, reals, then, net, net2):
-    """One line of the log: what (10,) and reals (5,) as below; nets and abundances by code."""
+    """One line of the log: what (11,) and reals (5,) as below; nets and abundances by code."""
     integers, floats, codes, numbers, neutrons, n = log_
     s = n[0]
-    integers[s, :10], floats[s, :5] = what, reals
+    integers[s], floats[s, :5] = what, reals
     for k in range(2):
         this = net if k == 0 else net2
         codes[s, k, : len(this.codes)], numbers[s, k, : len(this.codes)] = this.codes, this.Y
@@ -157,12 +161,12 @@ def burn(P, n_b, now, partner, rules, log_, none):
         if i < 0:
             return now, n_b, channel_trigger, fusion_trigger, True
         trigger = (now.codes[i], now.codes[j], channel)
-        net, _steps = walk(i, j, channel, n_b, now, rules)
+        net, _ = walk(i, j, channel, n_b, now, rules)
         first, second = net, none
         opposed = False
         pi, pj = index_of(now, partner[0]), index_of(now, partner[1])
         if pi >= 0 and pj >= 0 and partner != trigger and partner[2] != FUSION and channel != FUSION:
-            other, _steps = walk(pi, pj, partner[2], n_b, now, rules)
+            other, _ = walk(pi, pj, partner[2], n_b, now, rules)
             opposed = torque(net, now) * torque(other, now) < 0
             if opposed:
                 second = other
@@ -183,7 +187,7 @@ def burn(P, n_b, now, partner, rules, log_, none):
             now = without(now, limit)
         n_b = solve_density(P, now.Y_e, now.Y_n, rules.neutron, n_b)
         heat = released(net, d, before, now, n_before, n_b, rules)
-        what = np.array([trigger[0], trigger[1], trigger[2], -1, -1, -1, amount, BURN, limit, -1])
+        what = np.array([trigger[0], trigger[1], trigger[2], -1, -1, -1, -1, amount, BURN, limit, -1])
         write(log_, what, np.array([P, n_b, now.Y_n, d, heat]), now, first, second)
         if channel == FUSION:
             fusion_trigger = trigger
@@ -197,22 +201,70 @@ def lands(event, n_b, now, rules):
     """Whether the event lies at its threshold, rather than far behind it."""
     i, j = index_of(now, event[0]), index_of(now, event[1])
     if event[2] == FUSION:
-        return abs(ln_tau_ratio(i, j, n_b, now, rules) - FUSION_ALLOWED) < 1e-5
+        # of a packet's fusion the stock does not tell
+        return i < 0 or j < 0 or abs(ln_tau_ratio(i, j, n_b, now, rules) - FUSION_ALLOWED) < 1e-5
     mu_e, mu_n = potentials(n_b, now, rules)
-    return abs(affinity(event[0], event[2], mu_e, mu_n, now, rules) - ALLOWED) < 1e-6
+    g = affinity(event[0], event[2], mu_e, mu_n, now, rules)
+    if event[3] >= 0:
+        return abs(g - affinity(event[0], event[3], mu_e, mu_n, now, rules)) < 1e-6
+    return min(abs(g - ALLOWED), abs(g)) < 1e-6
+
+
+@njit(cache=True)
+def parting(way, other, n_b, now, rules):
+    """The event that makes a packet take the `other` way: (code, second code, channel, rival channel)."""
+    for s in range(min(len(way), len(other))):
+        code, a, b = way[s, 0], way[s, 1], other[s, 1]
+        if code != other[s, 0]:  # a fusion sets free another number of neutrons
+            heavy, k = max(code, other[s, 0]), abs(code - other[s, 0])
+            return (heavy, heavy, k - 1, -1) if k <= 2 else NO_EVENT
+        if a == b and way[s, 2] == other[s, 2]:
+            continue
+        if b == FUSION:
+            return (code, other[s, 2], b, -1)
+        if a == FUSION:
+            return (code, way[s, 2], a, -1)
+        if a < 0 or (b >= 0 and CLASS[b] < CLASS[a]):
+            return (code, code, b, -1)
+        if b < 0 or CLASS[a] < CLASS[b]:
+            return (code, code, a, -1)
+        mu_e, mu_n = potentials(n_b, now, rules)
+        g_a, g_b = affinity(code, a, mu_e, mu_n, now, rules), affinity(code, b, mu_e, mu_n, now, rules)
+        if abs(g_a - g_b) < 1e-6:
+            return (code, code, b, a)
+        return (code, code, b if abs(g_b - ALLOWED) < abs(g_a - ALLOWED) else a, -1)
+    return NO_EVENT
+
+
+@njit(cache=True)
+def slid(P, n_b, now, slider, net, d_max, rules):
+    """Amount, state and n_b after the slide to P; the slider NONE: at frozen composition."""
+    slides = slider[2] >= 0
+    d = marginal_amount(slider, now, net, d_max, P, n_b, rules) if slides else 0.0
+    then = after(now, net, d) if slides else now
+    return d, then, solve_density(P, then.Y_e, then.Y_n, rules.neutron, n_b)
+
+
+@njit(cache=True)
+def way_of(slider, n_b, now, rules):
+    """The net and the way of the slider's packet at a state; an empty way where a parent is gone."""
+    i, j = index_of(now, slider[0]), index_of(now, slider[1])
+    if slider[2] < 0 or i < 0 or j < 0:
+        return Net(np.empty(0, np.int64), np.empty(0), 0.0, 0.0, 0.0), np.empty((0, 3), np.int64)
+    return walk(i, j, slider[2], n_b, now, rules)
 
 
 @njit(cache=True)
 def move(P, P_to, n_b, now, slider, rules, log_, none):
-    """Along the slider (NONE: at frozen composition) to P_to, or to where something else becomes possible.
+    """Along the slider (NONE: at frozen composition) to P_to, or to where something changes.
 
+    That is another reaction that becomes possible, the end of a stock, or a packet that takes another way.
     Returns P, n_b and the state.
     """
     none_held = np.zeros((0, 2), np.int64)
     held, net, d_max, kind, limit = none_held, none, 0.0, GIVEN, ABSENT
     if slider[2] >= 0:
-        i, j = index_of(now, slider[0]), index_of(now, slider[1])
-        net, _steps = walk(i, j, slider[2], n_b, now, rules)
+        net, way = way_of(slider, n_b, now, rules)
         d_max, limit = stock_of(now, net), limit_of(now, net)
         if slider[2] != FUSION:
             held = regulated_fusions(n_b, now, rules)
@@ -220,6 +272,8 @@ def move(P, P_to, n_b, now, slider, rules, log_, none):
             if push * torque(net, now) < 0:  # it would run away: that is a burn at constant pressure
                 slider, held = NONE, none_held
     slides = slider[2] >= 0
+    if not slides:
+        net, limit = none, ABSENT
     if slides and excess(slider, now, net, d_max * (1 - 1e-12), P_to, n_b, rules) <= 0:
         low, high = P, P_to  # the parent ends on the way
         for _ in range(60):
@@ -229,50 +283,53 @@ def move(P, P_to, n_b, now, slider, rules, log_, none):
             else:
                 high = middle
         P_to, kind = high, STOCK
-    low, high, P_try, shortened, whole, event = P, P_to, P_to, 0, True, NONE
+    low, high, P_try, event, keeps_way = P, P_to, P_to, NO_EVENT, False
     while True:
-        d = marginal_amount(slider, now, net, d_max, P_try, n_b, rules) if slides else 0.0
-        then = after(now, net, d) if slides else now
-        n_then = solve_density(P_try, then.Y_e, then.Y_n, rules.neutron, n_b)
+        d, then, n_then = slid(P_try, n_b, now, slider, net, d_max, rules)
         i, j, channel = most_urgent(n_then, then, rules, slider, held)
-        ended = False
-        if i >= 0:
-            event = (then.codes[i], then.codes[j], channel)
-            high, whole, kind = P_try, False, EVENT
-        elif not whole:
+        changed = False
+        if i < 0 and slides and not keeps_way:
+            net_then, way_then = way_of(slider, n_then, then, rules)
+            changed = len(way_then) > 0
+            changed &= abs(net_then.Y_e - net.Y_e) + abs(net_then.Y_n - net.Y_n) > 1e-9
+        if i < 0 and not changed:
             low = P_try
+            if P_try == high:
+                break
         else:
-            i, j = index_of(then, slider[0]), index_of(then, slider[1])
-            if slides and i >= 0 and j >= 0:
-                net_then, _steps = walk(i, j, slider[2], n_then, then, rules)
-                changed = abs(net_then.Y_e - net.Y_e) + abs(net_then.Y_n - net.Y_n) > 1e-9
-                if changed and shortened < 2:
-                    shortened += 1
-                    high = P_try = P * (P_try / P) ** 0.25
-                    kind = GIVEN
+            high, kind = P_try, EVENT
+            event = (then.codes[i], then.codes[j], channel, -1) if i >= 0 else NO_EVENT
+            if log(high / low) < LANDED:
+                if changed and log(high / P) < AT_ONCE:
+                    # two ways by turns, a little of each: go on by a part of the step with the one it has now
+                    keeps_way, low, kind = True, P, GIVEN
+                    high = P_try = P * (P_to / P) ** (1 / 16)
                     continue
-            ended = True
-        if ended or (log(high / low) < LANDED and P_try == high):
-            amount = NO_AMOUNT
-            if slides and d > 0:
-                amount = USED_UP if d == d_max else BY_MARGIN
-            if amount == USED_UP:
-                then = without(then, limit)
-                n_then = solve_density(P_try, then.Y_e, then.Y_n, rules.neutron, n_b)
-            elif kind == STOCK:
-                kind = GIVEN
-            if kind != EVENT:
-                event = NONE
-            elif not lands(event, n_then, then, rules):
-                kind = BURN
-            if not slides:
-                slider, net, limit = NONE, none, ABSENT
-            heat = released(net, d, now, then, n_b, n_then, rules)
-            e, t = event, slider
-            what = np.array([t[0], t[1], t[2], e[0], e[1], e[2], amount, kind, limit, -1])
-            write(log_, what, np.array([P_try, n_then, then.Y_n, d, heat]), then, net, none)
-            return P_try, n_then, then
+                if changed:
+                    _, before, n_before = slid(low, n_b, now, slider, net, d_max, rules)
+                    way = way_of(slider, n_before, before, rules)[1]
+                    event = parting(way, way_then, n_then, then, rules)
+                break
         P_try = high if log(high / low) < LANDED else sqrt(low * high)
+    amount = NO_AMOUNT
+    if slides and d > 0:
+        amount = USED_UP if d == d_max else BY_MARGIN
+    if amount == USED_UP:
+        then = without(then, limit)
+        n_then = solve_density(P_try, then.Y_e, then.Y_n, rules.neutron, n_b)
+    elif kind == STOCK:
+        kind = GIVEN
+    if kind != EVENT:
+        event = NO_EVENT
+    elif event[2] < 0:
+        kind = GIVEN
+    elif not lands(event, n_then, then, rules):
+        kind = GIVEN if changed else BURN
+    heat = released(net, d, now, then, n_b, n_then, rules)
+    e, t = event, slider
+    what = np.array([t[0], t[1], t[2], e[0], e[1], e[2], e[3], amount, kind, limit, -1])
+    write(log_, what, np.array([P_try, n_then, then.Y_n, d, heat]), then, net, none)
+    return P_try, n_then, then
 
 
 @njit(cache=True)
@@ -284,7 +341,7 @@ def run(codes, Y, grid, rules, step, log_):
     n_b = solve_density(
         P, now.Y_e, now.Y_n, rules.neutron, (12 * np.pi**2 * P / HBAR_C) ** 0.75 / (3 * np.pi**2 * now.Y_e)
     )
-    what = np.array([-1, -1, -1, -1, -1, -1, NO_AMOUNT, GIVEN, ABSENT, -1])
+    what = np.array([-1, -1, -1, -1, -1, -1, -1, NO_AMOUNT, GIVEN, ABSENT, -1])
     write(log_, what, np.array([P, n_b, 0.0, 0.0, 0.0]), now, none, none)
     slider = last_channel = last_fusion = NONE
     while True:
@@ -294,7 +351,7 @@ def run(codes, Y, grid, rules, step, log_):
         if not ended or log_[5][0] + MAX_BURNS >= len(log_[0]):
             return False
         if P == grid[recorded]:
-            log_[0][log_[5][0] - 1, 9] = recorded
+            log_[0][log_[5][0] - 1, 10] = recorded
             recorded += 1
             if recorded == len(grid):
                 return True
