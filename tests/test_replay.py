@@ -77,12 +77,15 @@ def test_a_replay_is_the_crust(crusts):
         np.testing.assert_allclose(outputs.heat, made.heat[made.grid_index >= 0], rtol=0, atol=1e-10)
 
 
-def test_the_record_is_the_plain_codes_crust(models, crusts):
-    for i, (model, (_, ash)) in enumerate(zip(models, CASES, strict=True)):
-        plain = slide.evolve(model.mixed, ash, pressures=PRESSURES, g_mdot=G * MDOT, step=0.05)
-        outputs = crust_outputs(*crusts.member(i), iterations=ITERATIONS)
-        np.testing.assert_allclose(outputs.mu_e, plain.mu_e, rtol=1e-10)
-        np.testing.assert_allclose(outputs.X_n, plain.Y_n, rtol=0, atol=1e-10)
+@pytest.mark.parametrize("case", [0, 1])
+def test_the_record_is_nearer_to_the_limit_of_small_steps_than_the_plain_code(models, crusts, case):
+    """It ends moves exactly where a packet takes another way; the plain code comes to that with small steps."""
+    options = {"pressures": PRESSURES, "g_mdot": G * MDOT}
+    coarse, fine = (slide.evolve(models[case].mixed, CASES[case][1], step=step, **options) for step in (0.05, 0.0025))
+    mu_e = np.asarray(crust_outputs(*crusts.member(case), iterations=ITERATIONS).mu_e)
+    distance = [np.mean(np.abs(x / fine.mu_e - 1)) for x in (mu_e, coarse.mu_e)]
+    assert distance[0] < 0.6 * distance[1]
+    assert distance[0] < 5e-5
 
 
 def test_a_moved_replay_keeps_the_laws(crusts):
@@ -97,7 +100,7 @@ def test_a_moved_replay_keeps_the_laws(crusts):
     mixture = mixture_of(Z, path.Y, path.Y_n)
     np.testing.assert_allclose(eos.pressure(path.n_b, mixture, parameters.matter), path.P, rtol=1e-11)
     marginal = np.asarray((record.amount == Amount.MARGINAL) & (record.trigger[:, 2] < 12))
-    assert marginal.sum() > 30
+    assert marginal.sum() > 10
     t = steps.trigger
     E = np.asarray(parameters.E) + shifts
     mu_e = eos.electron_chemical_potential(path.n_b * mixture.Y_e)
@@ -207,15 +210,10 @@ def test_padding_changes_nothing(crusts):
 
 @pytest.mark.parametrize("case", [0, 1])
 def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(models, crusts, case):
-    """Richardson-extrapolated differences of the whole code, for the masses that tell most.
-
-    Where the code shortens a move because a packet's way changes along it, the pressure of that step depends on where
-    the move would have ended: a step of the code, not of the crust, which a replay holds fixed.
-    """
+    """Richardson-extrapolated differences of the whole code, for the masses that tell most."""
     n = flat(crust_outputs(*crusts.member(0))).shape[0]
     gradient = derivatives(crusts, np.tile([n - 3], (len(crusts), 1))).gradients.E[case, 0]
     ash, before = CASES[case][1], crusts.records[case]
-    given = before.move == Move.GIVEN
     checked = 0
     for code in np.argsort(-np.abs(gradient))[:10]:
         h, ends = 2e-4, {}
@@ -224,7 +222,6 @@ def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(m
             E.flat[code] += s * h
             made = recorded(E, ash)
             same = sequence_hash(made) == crusts.hashes[case] and len(made.P) == len(before.P)
-            same = same and np.allclose(made.P[given], before.P[given], rtol=1e-12, atol=0)
             ends[s] = made.heat[-1] if same else np.nan
         slope = (8 * (ends[1] - ends[-1]) - (ends[2] - ends[-2])) / (12 * h)
         if np.isfinite(slope):
