@@ -4,8 +4,9 @@ All lanes take micro-steps together. When some have ended, their results are tak
 next members, so that short crusts do not wait for long ones.
 """
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.eos import Matter
 from gpucrust.masses.registry import Z_MAX, MassModel
-from gpucrust.network import MassErrors, Network, build_network, member_key, nuclide_code
+from gpucrust.network import MassErrors, Network, build_network, drawn_errors, member_key, nuclide_code
+from gpucrust.slide import STEP_ARRAYS, STEP_SCALARS, SlideState, initial_slide, slide_step
 from gpucrust.status import Status
 from gpucrust.stepper import (
     MAX_SEGMENTS,
@@ -38,9 +40,10 @@ from gpucrust.stepper import (
 
 STEPS_PER_SCATTER = 50
 """Micro-steps whose outputs are written to the profiles at once."""
-STEPS_PER_CALL = 2000
+STEPS_PER_CALL = {"slide": 200, "chunk": 2000}
 """Micro-steps between two looks of the host at the lanes."""
-MAX_LANES = 64
+MAX_LANES = {"cpu": 256, "gpu": 32768}
+"""Of one crew."""
 LANE_GROUP = 8
 """Lanes come in whole groups: an XLA loop's remainder is compiled otherwise and may round otherwise."""
 
@@ -75,11 +78,14 @@ class Physics:
 class Stepper:
     """`[stepper]` of a sweep file, and what to record."""
 
+    engine: str = "slide"  # or "chunk"
+    step: float = 0.01  # largest move in ln P, of the engine "slide"
     chunk: float = 0.002
     slots: int = 16
     max_steps: int = 2_000_000
     composition: bool = False
     trace: int = 0  # reactions of each member to record
+    record: int = 0  # steps of each member to record, of the engine "slide"
 
 
 @dataclass(frozen=True)
@@ -107,59 +113,80 @@ class Evolution:
     nuclides: np.ndarray | None = None  # (members, pressures, slots) codes
     abundances: np.ndarray | None = None  # (members, pressures, slots)
     trace: np.ndarray | None = None  # (members, trace, len(TRACED))
+    record: np.ndarray | None = None  # (members, record, ...) see `recorded_steps`
+    n_recorded: np.ndarray | None = None  # steps of each member
 
 
 class Lanes(NamedTuple):
     """The batch on the device."""
 
     member: Member
-    state: State
+    state: State | SlideState
     profile: Array  # (lanes, n_pressure, len(RECORDED))
     segments: Array  # (lanes, MAX_SEGMENTS, len(SEGMENT))
     composition: tuple[Array, Array] | None  # (lanes, n_pressure, slots) codes and abundances
     trace: Array | None
+    record: Array | None  # (lanes, record, row)
 
 
-@partial(jax.jit, static_argnames=("with_composition", "trace"))
-def start_lanes(member: Member, network: Network, settings: Settings, with_composition: bool, trace: int) -> Lanes:
-    """Lanes at the lowest pressure. member: batched; trace: number of reactions to record."""
+@partial(jax.jit, static_argnames=("slide", "with_composition", "trace", "record"))
+def start_lanes(
+    member: Member,
+    network: Network,
+    settings: Settings,
+    slide: bool,
+    with_composition: bool,
+    trace: int,
+    record: int,
+) -> Lanes:
+    """Lanes at the lowest pressure. member: batched; trace, record: number of reactions and of steps to record."""
     lanes, slots = member.Y.shape
+    if member.errors is not None:
+        n_codes = network.E.shape[1]
+        member = member._replace(errors=jax.vmap(lambda errors: drawn_errors(errors, n_codes))(member.errors))
     n_P = network.pressures.shape[0]
-    state = jax.vmap(initial_state, in_axes=(0, None, None))(member, network, settings)
+    first = initial_slide if slide else initial_state
+    state = jax.vmap(first, in_axes=(0, None, None))(member, network, settings)
     composition = None
     if with_composition:
         composition = jnp.zeros((lanes, n_P, slots), state.nuclide.dtype), jnp.zeros((lanes, n_P, slots))
-    return Lanes(
+    lanes_here = Lanes(
         member,
         state,
         jnp.full((lanes, n_P, len(RECORDED)), jnp.nan),
         jnp.full((lanes, MAX_SEGMENTS, len(SEGMENT)), jnp.nan),
         composition,
         jnp.zeros((lanes, trace, len(TRACED))) if trace else None,
+        jnp.full((lanes, record, len(STEP_ARRAYS) * slots + len(STEP_SCALARS)), jnp.nan) if record and slide else None,
     )
+    # all of one type, weak types of constants included: else the next program would be compiled twice
+    return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), lanes_here)
 
 
 @partial(jax.jit, donate_argnums=0)
-def refill(lanes: Lanes, fresh: Lanes, replace: Array) -> Lanes:
-    """Lanes with those marked in `replace` (lanes,) taken from `fresh`."""
-
-    def choose(new: Array, old: Array) -> Array:
-        return jnp.where(replace.reshape(-1, *[1] * (old.ndim - 1)), new, old)
-
-    return jax.tree.map(choose, fresh, lanes)
+def refill(lanes: Lanes, fresh: Lanes, places: Array) -> Lanes:
+    """Lanes with `fresh` ones put in at `places`; a place beyond the last lane takes none."""
+    return jax.tree.map(lambda old, new: old.at[places].set(new, mode="drop"), lanes, fresh)
 
 
 @partial(jax.jit, static_argnames=("steps", "whole"), donate_argnums=0)
-def advance(lanes: Lanes, network: Network, settings: Settings, steps: int, whole: bool = False) -> Lanes:
+def advance(
+    lanes: Lanes, network: Network, settings: Settings, dlnP: float, steps: int, whole: bool = False
+) -> Lanes:
     """`steps` micro-steps of every running lane (fewer if all end); whole: of crusts of one component."""
     lane = jnp.arange(lanes.profile.shape[0])
 
     def one_step(state: State, _: None) -> tuple[State, tuple[Output, tuple[Array, Array]]]:
         running = state.status == RUNNING
-        one_lane = partial(micro_step, network=network, settings=settings, whole=whole)
+        if isinstance(state, SlideState):
+            one_lane = partial(slide_step, network=network, settings=settings, step=dlnP)
+        else:
+            one_lane = partial(micro_step, network=network, settings=settings, whole=whole)
         new, output = jax.vmap(one_lane)(state, lanes.member)
         new = refill_state(state, new, running)
-        lines = ("line", "segment_line", "trace_line")
+        lines = ["line", "segment_line", "trace_line"] + ["record_line"] * (output.record_line is not None)
+        if lanes.record is None:  # rows that nobody wants would be carried along
+            output = output._replace(record_row=None)
         output = output._replace(**{x: jnp.where(running, getattr(output, x), NOWHERE) for x in lines})
         return new, (output, (new.nuclide, new.Y))
 
@@ -175,9 +202,12 @@ def advance(lanes: Lanes, network: Network, settings: Settings, steps: int, whol
             composition = codes, abundances
         if trace is not None:
             trace = trace.at[lane, output.trace_line].set(output.trace_row, mode="drop")
+        record = now.record
+        if record is not None:
+            record = record.at[lane, output.record_line].set(output.record_row, mode="drop")
         profile = now.profile.at[lane, output.line].set(output.row, mode="drop")
         segments = now.segments.at[lane, output.segment_line].set(output.segment_row, mode="drop")
-        return count + STEPS_PER_SCATTER, Lanes(now.member, state, profile, segments, composition, trace)
+        return count + STEPS_PER_SCATTER, Lanes(now.member, state, profile, segments, composition, trace, record)
 
     def goes_on(carry: tuple[Array, Lanes]) -> Array:
         count, now = carry
@@ -240,9 +270,21 @@ def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
     )
 
 
-def lanes_for(n_members: int) -> int:
-    """Number of lanes: a power of two from 8, so that sweeps of many sizes share one compiled program."""
-    return min(MAX_LANES, max(LANE_GROUP, 1 << (n_members - 1).bit_length()))
+def crews_and_lanes(n_members: int, batch: int | None) -> tuple[int, int]:
+    """Number of crews (batches that run side by side, one a core of a CPU) and of lanes in each.
+
+    Lanes are a power of two from 8, so that sweeps of many sizes share one compiled program.
+    """
+    platform = jax.config.jax_default_device.platform if jax.config.jax_default_device else jax.default_backend()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most_crews = cores if platform == "cpu" else 1
+    if batch:
+        lanes = -(-batch // LANE_GROUP) * LANE_GROUP
+        return min(most_crews, -(-n_members // lanes)), lanes
+    crews = min(most_crews, -(-n_members // LANE_GROUP))
+    share = -(-n_members // crews)
+    most = MAX_LANES["cpu" if platform == "cpu" else "gpu"]
+    return crews, min(most, max(LANE_GROUP, 1 << (share - 1).bit_length()))
 
 
 def evolve(
@@ -258,8 +300,8 @@ def evolve(
 ) -> Evolution:
     """Evolve all members from the first to the last of `pressures` (dyn cm^-2, increasing).
 
-    models must share one policy; ashes are mass fractions by (Z, N). `batch` is the number of lanes, rounded up
-    to whole groups of 8.
+    models must share one policy; ashes are mass fractions by (Z, N). `batch` is the number of lanes of a crew, rounded
+    up to whole groups of 8.
     """
     with jax.enable_x64(True):
         return _evolve(members, models, ashes, pressures, physics, stepper, batch, progress)
@@ -277,47 +319,105 @@ def _evolve(
 ) -> Evolution:
     started = time.perf_counter()
     n = len(members.model)
-    n_lanes = -(-(batch or lanes_for(n)) // LANE_GROUP) * LANE_GROUP
     network = build_network(models, pressures, pycnonuclear=physics.pycno)
     settings = sweep_settings(physics, stepper)
     everyone = batch_members(members, ashes, physics, stepper)
-
+    whole = physics.one_component
+    engine = "chunk" if whole else stepper.engine
     results = _empty_results(n, len(pressures), stepper)
-    occupant = np.full(n_lanes, -1)  # member of each lane
+    n_crews, n_lanes = crews_and_lanes(n, batch)
+    crews = [_Crew(np.full(n_lanes, -1)) for _ in range(n_crews)]
     waiting = iter(range(n))
-    lanes: Lanes | None = None
     done = failed = 0
     while True:
-        free = np.flatnonzero(occupant < 0)
-        taken = [(lane, m) for lane, m in zip(free, waiting, strict=False)]
-        if taken:
-            for lane, m in taken:
-                occupant[lane] = m
-            crew = jax.tree.map(lambda x: x[np.maximum(occupant, 0)], everyone)
-            fresh = start_lanes(crew, network, settings, stepper.composition, stepper.trace)
-            idle = jnp.where(jnp.asarray(occupant < 0), int(Status.NOT_RUN), fresh.state.status)
-            fresh = fresh._replace(state=fresh.state._replace(status=idle))
-            marks = np.zeros(n_lanes, bool)
-            marks[[lane for lane, _ in taken]] = True
-            lanes = fresh if lanes is None else refill(lanes, fresh, jnp.asarray(marks))
-        if lanes is None or np.all(occupant < 0):
+        for crew in crews:
+            crew.take(waiting, everyone, network, settings, engine == "slide", stepper)
+        if all(crew.idle for crew in crews):
             break
-        lanes = advance(lanes, network, settings, STEPS_PER_CALL, physics.one_component)
-        status = np.asarray(lanes.state.status)
-        ended = np.flatnonzero((occupant >= 0) & (status != RUNNING))
-        if ended.size:
-            _harvest(lanes, ended, occupant[ended], results)
+        for crew in crews:
+            if crew.lanes is not None and not crew.idle:  # calls return at once: crews run side by side
+                crew.lanes = advance(crew.lanes, network, settings, stepper.step, STEPS_PER_CALL[engine], whole)
+        for crew in crews:
+            ended = crew.harvest(results)
             done += ended.size
-            failed += int(np.sum(results["status"][occupant[ended]] > Status.SWITCHED_TO_MIXED))
-            occupant[ended] = -1
+            failed += int(np.sum(results["status"][ended] > Status.SWITCHED_TO_MIXED))
         if progress is not None:
-            under_way = np.asarray(lanes.state.grid_index)[occupant >= 0].sum() / len(pressures)
-            progress(Progress(done, failed, n, (done + float(under_way)) / n, time.perf_counter() - started))
+            under_way = sum(crew.grid_points for crew in crews) / len(pressures)
+            progress(Progress(done, failed, n, (done + under_way) / n, time.perf_counter() - started))
     return _evolution(results, np.asarray(everyone.Y).sum(axis=1))
+
+
+@dataclass
+class _Crew:
+    """One batch of lanes, and which member each has; -1 for none."""
+
+    occupant: np.ndarray
+    lanes: Lanes | None = None
+
+    @property
+    def idle(self) -> bool:
+        return bool(np.all(self.occupant < 0))
+
+    @property
+    def grid_points(self) -> int:
+        """Pressures that the members under way have reached."""
+        if self.lanes is None:
+            return 0
+        return int(np.asarray(self.lanes.state.grid_index)[self.occupant >= 0].sum())
+
+    def take(
+        self,
+        waiting: Iterator[int],
+        everyone: Member,
+        network: Network,
+        settings: Settings,
+        slide: bool,
+        stepper: Stepper,
+    ) -> None:
+        """Fill free lanes with waiting members."""
+        n_lanes = len(self.occupant)
+        taken = [(lane, m) for lane, m in zip(np.flatnonzero(self.occupant < 0), waiting, strict=False)]
+        if not taken:
+            return
+        places, newcomers = (np.array(x) for x in zip(*taken, strict=True))
+        self.occupant[places] = newcomers
+        room = n_lanes
+        if self.lanes is not None:  # few sizes, so that few programs are compiled
+            room = next(size for size in (LANE_GROUP, 64, 512, n_lanes) if len(taken) <= size <= n_lanes)
+        member = np.concatenate([newcomers, np.full(room - len(taken), newcomers[0])])
+        fresh = start_lanes(
+            jax.tree.map(lambda x: x[member], everyone),
+            network,
+            settings,
+            slide,
+            stepper.composition,
+            stepper.trace,
+            stepper.record,
+        )
+        if self.lanes is None:
+            unused = jnp.arange(n_lanes) >= len(taken)
+            status = jnp.where(unused, int(Status.NOT_RUN), fresh.state.status)
+            self.lanes = fresh._replace(state=fresh.state._replace(status=status))
+        else:
+            beyond = np.full(room - len(taken), n_lanes)
+            self.lanes = refill(self.lanes, fresh, jnp.asarray(np.concatenate([places, beyond])))
+
+    def harvest(self, results: dict[str, Any]) -> np.ndarray:
+        """Take out the members that have ended; returns their numbers."""
+        if self.lanes is None:
+            return np.empty(0, int)
+        status = np.asarray(self.lanes.state.status)
+        ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))
+        members = self.occupant[ended]
+        if ended.size:
+            _harvest(self.lanes, ended, members, results)
+            self.occupant[ended] = -1
+        return members
 
 
 def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
     slots = stepper.slots
+    row = len(STEP_ARRAYS) * slots + len(STEP_SCALARS)
     return {
         "profile": np.full((n, n_pressure, len(RECORDED)), np.nan),
         "segments": np.full((n, MAX_SEGMENTS, len(SEGMENT)), np.nan),
@@ -329,6 +429,8 @@ def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
         "nuclides": np.zeros((n, n_pressure, slots), int) if stepper.composition else None,
         "abundances": np.zeros((n, n_pressure, slots)) if stepper.composition else None,
         "trace": np.zeros((n, stepper.trace, len(TRACED))) if stepper.trace else None,
+        "record": np.full((n, stepper.record, row), np.nan) if stepper.record else None,
+        "n_recorded": np.zeros(n, int) if stepper.record else None,
     }
 
 
@@ -344,8 +446,27 @@ def _harvest(lanes: Lanes, ended: np.ndarray, members: np.ndarray, results: dict
     if lanes.composition is not None:
         results["nuclides"][members] = np.asarray(lanes.composition[0][ended])
         results["abundances"][members] = np.where(ok[:, None, None], np.asarray(lanes.composition[1][ended]), np.nan)
+    if lanes.record is not None:
+        results["record"][members] = np.asarray(lanes.record[ended])
+        results["n_recorded"][members] = state.n_records
     if lanes.trace is not None:
         results["trace"][members] = np.asarray(lanes.trace[ended])
+
+
+def recorded_steps(evolution: Evolution, member: int) -> dict[str, np.ndarray]:
+    """The steps of a member by name: STEP_ARRAYS (steps, slots) and STEP_SCALARS (steps,) of `gpucrust.slide`.
+
+    Raises ValueError if no steps were recorded, or not all.
+    """
+    if evolution.record is None or evolution.n_recorded is None:
+        raise ValueError("no steps were recorded: set Stepper(record=...)")
+    n = int(evolution.n_recorded[member])
+    if n > evolution.record.shape[1]:
+        raise ValueError(f"member {member} took {n} steps, but there was room for {evolution.record.shape[1]}")
+    rows = evolution.record[member, :n]
+    slots = (rows.shape[1] - len(STEP_SCALARS)) // len(STEP_ARRAYS)
+    steps = {name: rows[:, i * slots : (i + 1) * slots] for i, name in enumerate(STEP_ARRAYS)}
+    return steps | {name: rows[:, len(STEP_ARRAYS) * slots + i] for i, name in enumerate(STEP_SCALARS)}
 
 
 def _evolution(results: dict[str, Any], Y_initial: np.ndarray) -> Evolution:

@@ -1,8 +1,8 @@
 """The reaction network as arrays on the device: channel energies, masses and fusion constants by nuclide.
 
 A nuclide is a code, Z * 161 + N, so that rows of all mass models of a sweep lie in arrays (model, code, ...).
-Mass errors of single members are not stored: they are drawn again, from a counter-based key and the code, whenever
-a nuclide appears.
+Mass errors of single members are not kept: they are drawn, from a counter-based key and the code, when a member
+starts.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 from gpucrust import pycno, reactions
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.masses.registry import N_MAX, Z_MAX, MassModel, Origin
+from gpucrust.minimum import first_minimum
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K
 
 N_STRIDE = N_MAX + 1
@@ -123,15 +124,19 @@ def member_key(seed: int, sample: ArrayLike) -> Array:
     return jax.random.key_data(jax.random.fold_in(jax.random.key(seed), sample))
 
 
-def mass_error(code: ArrayLike, errors: MassErrors) -> Array:
-    """Error of the nuclide's theoretical mass, MeV: shape of `code`."""
+def drawn_errors(errors: MassErrors, n_codes: int) -> Array:
+    """Errors of one member's theoretical masses by code, MeV: (n_codes,). Each depends on its key and code alone."""
     key = jax.random.wrap_key_data(errors.key)
-    codes = jnp.asarray(code)
-    keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(codes.ravel())
-    return jnp.asarray(errors.sigma) * jax.vmap(jax.random.normal)(keys).reshape(codes.shape)
+    keys = jax.vmap(lambda code: jax.random.fold_in(key, code))(jnp.arange(n_codes))
+    return jnp.asarray(errors.sigma) * jax.vmap(jax.random.normal)(keys)
 
 
-def channel_row(code: Array, model: Array, network: Network, errors: MassErrors | None) -> tuple[Array, Array]:
+def mass_error(code: ArrayLike, drawn: Array) -> Array:
+    """Error of the nuclide's theoretical mass, MeV: shape of `code`."""
+    return drawn.at[jnp.asarray(code)].get(mode="clip")
+
+
+def channel_row(code: Array, model: Array, network: Network, errors: Array | None) -> tuple[Array, Array]:
     """Energies of a nuclide's channels, (12,) MeV: by the policy, and from one table."""
     row = network.dE[model, code]
     mixed = row if network.dE_mixed is None else network.dE_mixed[model, code]
@@ -147,14 +152,14 @@ def channel_row(code: Array, model: Array, network: Network, errors: MassErrors 
     return row, mixed + theory.at[daughters].get(mode="clip") * of_daughters - theory[code] * of_parent
 
 
-def nuclide_energy(code: Array, model: Array, network: Network, errors: MassErrors | None) -> Array:
+def nuclide_energy(code: Array, model: Array, network: Network, errors: Array | None) -> Array:
     """E of nuclides from one table, MeV: shape of `code`."""
     E = network.E[model, code]
     return E if errors is None else E + network.theory[model, code] * mass_error(code, errors)
 
 
 def fusion_product(
-    Z: Array, N: Array, mu_n: Array, model: Array, network: Network, errors: MassErrors | None
+    Z: Array, N: Array, mu_n: Array, model: Array, network: Network, errors: Array | None
 ) -> tuple[Array, Array]:
     """What a compound nucleus (Z, N) becomes: the number of neutrons it keeps, and the energy of all products, MeV.
 
@@ -163,5 +168,4 @@ def fusion_product(
     kept = jnp.arange(N_STRIDE)
     E = nuclide_energy(Z * N_STRIDE + kept, model, network, errors)
     total = jnp.where(kept <= N, E + (N - kept) * mu_n, jnp.inf)
-    best = jnp.argmin(total)
-    return best, total[best]
+    return first_minimum(total)

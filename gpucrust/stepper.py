@@ -65,7 +65,7 @@ class Member(NamedTuple):
     """What makes one member; a pytree of arrays."""
 
     model: Array  # index into the network
-    errors: MassErrors | None
+    errors: MassErrors | Array | None  # drawn, (codes,) MeV, once the member starts
     ln_rate_scale: Array  # of fusion
     g_mdot: Array  # MeV fm^-3 s^-1
     nuclide: Array  # (slots,) codes of the ash
@@ -106,6 +106,8 @@ class Output(NamedTuple):
     segment_row: Array  # (len(SEGMENT),)
     trace_line: Array  # number of the reaction
     trace_row: Array  # (len(TRACED),)
+    record_line: Array | None = None  # number of the step of the slide engine
+    record_row: Array | None = None  # `slide.STEP_ARRAYS` and `slide.STEP_SCALARS`
 
 
 NOWHERE = np.iinfo(np.int32).max

@@ -1,0 +1,247 @@
+"""The net of a trigger: a packet of its product is followed through everything that it may do at once.
+
+A unit of the trigger's parent converts; its product, a packet of infinitesimal weight, then makes the most urgent
+reaction allowed at the potentials there are, and the next, until none is. The net of that walk (nuclei used up and
+made, neutrons set free, heat) is what one unit of the trigger does in the end.
+
+A packet that comes to a fusion it has made before goes round a loop, with less weight each time: the second lap
+gives the ratio of a geometric series. Neutrons set free where there are none go to the nuclide of the stock that gains
+most by them.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gpucrust import pycno
+from gpucrust.candidates import Y_REACTS, burn_conditions
+from gpucrust.eos import Mixture
+from gpucrust.minimum import first_minimum
+from gpucrust.network import (
+    N_STRIDE,
+    Network,
+    channel_row,
+    fusion_index,
+    fusion_product,
+    nuclide_energy,
+    nuclide_Z,
+)
+from gpucrust.potentials import Z53, Potentials, channel_affinities
+from gpucrust.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS, FAST_FUSION, SLOW_FUSION, THRESHOLD
+
+SCARCE = 1e-3
+"""Of the chunk, by neutron: fewer free neutrons than this are not captured (see `stepper.SCARCE`)."""
+FUSION_THRESHOLD = -1e-3
+"""In ln(tau/t_acc): a fusion is allowed when it is faster than compression by this."""
+FAR = -1e-3
+"""MeV; a trigger beyond this is not marginal, but goes on by its class before slower reactions of its products."""
+MAX_WALK = 256
+LOOPS = 16
+"""Fusions of a packet that are remembered."""
+CAPTURES = CHANNEL_K < 0
+
+
+class Surroundings(NamedTuple):
+    """Where a packet walks: the stock and the state of matter; a pytree of arrays."""
+
+    nuclide: Array  # (slots,)
+    Y: Array  # (slots,)
+    dE: Array  # (12, slots)
+    Y_n: Array
+    mixture: Mixture
+    n_b: Array
+    at: Potentials
+    ln_t_acc: Array
+    ln_t_weak: Array
+    model: Array
+    errors: Array | None  # (codes,) MeV
+    ln_rate_scale: Array
+    chunk: Array  # abundance that a packet counts for in burn times
+    one_table: Array  # `unmixed` has given way to one table
+
+
+class Net(NamedTuple):
+    """What one unit of a trigger does; a pytree of arrays."""
+
+    Y: Array  # (slots,)
+    Y_n: Array
+    heat: Array  # MeV
+    mismatch: Array  # MeV
+
+
+class Walk(NamedTuple):
+    """A packet on its way; a pytree of arrays."""
+
+    on: Array
+    code: Array
+    weight: Array
+    net: Net  # without the packet itself
+    own_class: Array
+    own_order: Array
+    start: Array  # code of the trigger's parent
+    steps: Array
+    off_chart: Array
+    visited: Array  # (LOOPS,) codes at fusions
+    lap_code: Array  # 0 before a loop is found
+    lap_weight: Array
+    before_lap: Net
+
+
+def zero_net(slots: int) -> Net:
+    """A net of nothing."""
+    zero = jnp.array(0.0)
+    return Net(jnp.zeros(slots), zero, zero, zero)
+
+
+def add(net: Net, other: Net, factor: Array) -> Net:
+    """net + factor other."""
+    return Net(*(a + factor * b for a, b in zip(net, other, strict=True)))
+
+
+def choose(first: Array, a: Net, b: Net) -> Net:
+    """a where `first`, else b."""
+    return Net(*(jnp.where(first, x, y) for x, y in zip(a, b, strict=True)))
+
+
+def _row(code: Array, here: Surroundings, network: Network) -> tuple[Array, Array]:
+    """Channel energies of a nuclide, (12,), by the policy in force, and what one table would give more."""
+    row, mixed = channel_row(code, here.model, network, here.errors)
+    row = jnp.where(here.one_table, mixed, row)
+    return row, jnp.where(jnp.isfinite(row) & jnp.isfinite(mixed), mixed - row, 0.0)
+
+
+def enough_neutrons(here: Surroundings) -> Array:
+    """Channels for which there are free neutrons, (12,)."""
+    return jnp.asarray(CHANNEL_K >= 0) | (here.Y_n > -jnp.asarray(CHANNEL_K) * SCARCE * here.chunk)
+
+
+def best_captor(g: Array, here: Surroundings) -> tuple[Array, Array, Array]:
+    """The capture of neutrons by the stock that releases most: slot, channel and affinity; g: (12, slots)."""
+    gains = jnp.where(jnp.asarray(CAPTURES)[:, None] & (here.Y > Y_REACTS), g, 0.0)
+    flat, most = first_minimum(gains)
+    return flat % g.shape[1], flat // g.shape[1], most
+
+
+def start_walk(
+    first: Array, second: Array, channel: Array, g: Array, product: tuple[Array, Array, Array], here: Surroundings
+) -> Walk:
+    """The packet just behind its trigger. first, second: slots; g: affinity; product: of a fusion (code, k, energy)."""
+    slot, zero = jnp.arange(here.Y.shape[0]), jnp.array(0.0)
+    fusion = channel == CHANNELS
+    c = jnp.minimum(channel, CHANNELS - 1)
+    dZ, k = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c]
+    code, k_fusion, energy = product
+    far = ~fusion & (g < FAR) & (k >= 0)
+    start = here.nuclide[first]
+    net = Net(
+        Y=-1.0 * (slot == first) - 1.0 * ((slot == second) & fusion),
+        Y_n=jnp.where(fusion, k_fusion, k).astype(float),
+        heat=jnp.where(fusion, energy, -g),
+        mismatch=zero,
+    )
+    return Walk(
+        on=jnp.array(True),
+        code=jnp.where(fusion, code, start + dZ * (N_STRIDE - 1) - k),
+        weight=jnp.array(1.0),
+        net=net,
+        own_class=jnp.where(far, jnp.asarray(CHANNEL_CLASS)[c], jnp.inf),
+        own_order=jnp.where(far, g, 0.0),
+        start=start,
+        steps=jnp.array(1),
+        off_chart=jnp.array(False),
+        visited=jnp.zeros(LOOPS, start.dtype),
+        lap_code=jnp.zeros((), start.dtype),
+        lap_weight=zero,
+        before_lap=zero_net(here.Y.shape[0]),
+    )
+
+
+def _fusion_of_packet(walk: Walk, here: Surroundings, network: Network) -> tuple[Array, Array]:
+    """The fastest fusion of the packet with a nuclide of the stock or itself: slot (or slots for itself), ln tau."""
+    slots = here.Y.shape[0]
+    assert network.pairs is not None
+    index, light = fusion_index(here.nuclide)
+    own_index, own_light = fusion_index(walk.code)
+    same = here.nuclide == walk.code
+    # whatever the packet's weight: so it is the same lap after lap
+    Y_own = here.chunk + jnp.sum(jnp.where(same, here.Y, 0.0))
+    ln_Y = jnp.append(jnp.log(jnp.where(here.Y > 0, here.Y, 1.0)), jnp.log(Y_own))
+    constants = network.pairs[own_index, jnp.append(index, own_index)]
+    pair = pycno.PairConstants(constants[:, 0], constants[:, 1], constants[:, 2])
+    Y_nuclei = jnp.sum(here.Y)
+    conditions = burn_conditions(here.n_b, here.mixture, Y_nuclei)
+    ln_tau = pycno.ln_burn_time(pair, conditions, jnp.log(Y_own), ln_Y, jnp.log(Y_nuclei), here.n_b)
+    ln_tau = ln_tau - here.ln_rate_scale - jnp.where(jnp.arange(slots + 1) == slots, jnp.log(2.0), 0.0)
+    able = jnp.append(light & (here.Y >= here.chunk) & ~same, True) & own_light
+    ln_tau = jnp.where(able & (ln_tau - here.ln_t_acc < FUSION_THRESHOLD), ln_tau, jnp.inf)
+    return first_minimum(ln_tau)
+
+
+def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> Walk:
+    """One reaction of the packet, if it makes one; g_captor: affinity of the best captor of the stock."""
+    slots = here.Y.shape[0]
+    row, more = _row(walk.code, here, network)
+    g = channel_affinities(row, nuclide_Z(walk.code), here.at)
+    k, dZ, classes = (jnp.asarray(x) for x in (CHANNEL_K, CHANNEL_DZ, CHANNEL_CLASS))
+    fed = enough_neutrons(here) | (walk.net.Y_n + walk.before_lap.Y_n >= -k)
+    outdone = (k < 0) & (g_captor < THRESHOLD) & (g >= g_captor)
+    open_ = (g < THRESHOLD) & fed & ~outdone
+    lowest = jnp.min(jnp.where(open_, classes, jnp.inf))
+    c, order = first_minimum(jnp.where(open_ & (classes == lowest), g, jnp.inf))
+    order, weight = jnp.where(jnp.isfinite(lowest), order, 0.0), walk.weight
+    fuses = jnp.array(False)
+    daughter = walk.code + dZ[c] * (N_STRIDE - 1) - k[c]
+    change = Net(jnp.zeros(slots), weight * k[c], -weight * order, weight * more[c])
+    new_weight = weight
+    if network.pairs is not None:
+        partner, ln_tau = _fusion_of_packet(walk, here, network)
+        itself = partner == slots
+        other = jnp.where(itself, walk.code, here.nuclide[jnp.minimum(partner, slots - 1)])
+        Z = nuclide_Z(walk.code) + nuclide_Z(other)
+        N = walk.code % N_STRIDE + other % N_STRIDE
+        kept, E = fusion_product(Z, N, here.at.mu_n, here.model, network, here.errors)
+        parents = jnp.stack([walk.code, other])
+        energy = jnp.sum(nuclide_energy(parents, here.model, network, here.errors)) - E
+        z53 = jnp.asarray(Z53)
+        energy = energy + here.at.ell * (jnp.sum(z53[nuclide_Z(parents)]) - z53[jnp.minimum(Z, Z53.size - 1)])
+        fusion_class = jnp.where(ln_tau < here.ln_t_weak, FAST_FUSION, SLOW_FUSION)
+        fuses = jnp.isfinite(ln_tau) & (energy > 0) & (fusion_class < lowest)
+        after = jnp.where(itself, weight / 2, weight)
+        fused = Net(-after * (jnp.arange(slots) == partner), after * (N - kept), after * energy, jnp.array(0.0))
+        change = choose(fuses, fused, change)
+        daughter = jnp.where(fuses, Z * N_STRIDE + kept, daughter)
+        new_weight = jnp.where(fuses, after, weight)
+        lowest, order = jnp.where(fuses, fusion_class, lowest), jnp.where(fuses, ln_tau, order)
+
+    stops = ~jnp.isfinite(lowest) | (lowest > walk.own_class) | ((lowest == walk.own_class) & (order > walk.own_order))
+    stops = stops | (walk.code == walk.start) | (walk.steps >= MAX_WALK)
+    lap_ends = ~stops & fuses & (walk.code == walk.lap_code)
+    lap_begins = ~stops & fuses & (walk.lap_code == 0) & jnp.any(walk.visited == walk.code)
+    left = weight / jnp.where(lap_ends, walk.lap_weight, 1.0)
+    series = jnp.where(lap_ends & (left < 1), 1 / (1 - left), 1.0)
+    goes = walk.on & ~stops & ~lap_ends
+    remember = goes & fuses & (walk.lap_code == 0)
+
+    zero = zero_net(slots)
+    net, before_lap = choose(lap_begins, zero, walk.net), choose(lap_begins, walk.net, walk.before_lap)
+    net = add(net, change, jnp.where(goes, 1.0, 0.0))
+    net = choose(goes, net, add(before_lap, net, series))  # before_lap is nothing unless a loop was found
+    edge = network.edge[here.model, jnp.clip(daughter, 0, network.edge.shape[1] - 1)]
+    new = Walk(
+        on=goes,
+        code=jnp.where(goes, daughter, walk.code),
+        weight=jnp.where(lap_ends & (left < 1), 0.0, jnp.where(goes, new_weight, weight)),
+        net=net,
+        own_class=walk.own_class,
+        own_order=walk.own_order,
+        start=walk.start,
+        steps=walk.steps + goes,
+        off_chart=walk.off_chart | (goes & edge),
+        visited=jnp.where(remember & (jnp.arange(LOOPS) == jnp.sum(walk.visited != 0)), walk.code, walk.visited),
+        lap_code=jnp.where(lap_begins, walk.code, walk.lap_code),
+        lap_weight=jnp.where(lap_begins, weight, walk.lap_weight),
+        before_lap=before_lap,
+    )
+    return jax.tree.map(lambda a, b: jnp.where(walk.on, a, b), new, walk)
