@@ -13,7 +13,7 @@ from gpucrust.masses import DZ31_COEFFICIENTS, DZ31_NAMES, MassModel, Origin, du
 from gpucrust.masses.duflo_zuker import N_RANGE, Z_RANGE
 from gpucrust.masses.liquid_drop import CHART_N, CHART_Z, LiquidDropConstants, liquid_drop_mass_excess
 from gpucrust.masses.registry import N_MAX, Z_MAX, aligned, energy_chart
-from gpucrust.network import MassErrors, mass_error, member_key
+from gpucrust.network import MassErrors, drawn_errors, member_key
 from gpucrust.precision import needs_x64
 from gpucrust.replay import Parameters
 from gpucrust.sensitivity import NO_MASS
@@ -46,7 +46,7 @@ def parameters_of(
     if sample > 0 and physics.sigma > 0:
         errors = MassErrors(member_key(physics.seed, sample), physics.sigma)
         theory = (model.origin > Origin.MEASURED).ravel()
-        E = E + theory * np.asarray(mass_error(jnp.arange(E.size), errors))
+        E = E + theory * np.asarray(drawn_errors(errors, E.size))
     return Parameters(
         E=jnp.asarray(E),
         pycno_log10_scale=jnp.asarray(float(members.pycno_log10_scale[member])),

@@ -36,7 +36,7 @@ def x64():
 
 
 def recorded(E, ash):
-    return record(E, ash, pressures=PRESSURES, g_mdot=G * MDOT, step=0.05)
+    return record(E, ash, pressures=PRESSURES, g_mdot=G * MDOT, step=0.06)
 
 
 @pytest.fixture(scope="module")
@@ -210,11 +210,15 @@ def test_padding_changes_nothing(crusts):
 
 @pytest.mark.parametrize("case", [0, 1])
 def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(models, crusts, case):
-    """Richardson-extrapolated differences of the whole code, for the masses that tell most."""
+    """Richardson-extrapolated differences of the whole code, for the masses that tell most.
+
+    Where the code could not name what makes a packet take another way, a replay holds the pressure of that step fixed:
+    such steps must not have moved.
+    """
     n = flat(crust_outputs(*crusts.member(0))).shape[0]
     gradient = derivatives(crusts, np.tile([n - 3], (len(crusts), 1))).gradients.E[case, 0]
     ash, before = CASES[case][1], crusts.records[case]
-    checked = 0
+    given, checked = before.move == Move.GIVEN, 0
     for code in np.argsort(-np.abs(gradient))[:10]:
         h, ends = 2e-4, {}
         for s in (2, 1, -1, -2):
@@ -222,10 +226,29 @@ def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(m
             E.flat[code] += s * h
             made = recorded(E, ash)
             same = sequence_hash(made) == crusts.hashes[case] and len(made.P) == len(before.P)
+            same = same and np.allclose(made.P[given], before.P[given], rtol=1e-12, atol=0)
             ends[s] = made.heat[-1] if same else np.nan
         slope = (8 * (ends[1] - ends[-1]) - (ends[2] - ends[-2])) / (12 * h)
         if np.isfinite(slope):
-            # thresholds are landed on to 1e-9 in ln P
-            np.testing.assert_allclose(slope, gradient[code], rtol=1e-5, atol=1e-6)
+            # thresholds are landed on to 1e-9 in ln P, which leaves some 1e-9 MeV in the heat
+            np.testing.assert_allclose(slope, gradient[code], rtol=1e-4, atol=2e-9 / h)
             checked += 1
     assert checked >= 6
+
+
+def test_derivatives_are_the_limit_of_small_steps(models, crusts):
+    """Differences of the plain code, whose steps are bounded, come to the derivative of the record as they shrink."""
+    n = flat(crust_outputs(*crusts.member(0))).shape[0]
+    gradient = derivatives(crusts, np.tile([n - 3], (len(crusts), 1))).gradients.E[0, 0]
+    options = {"pressures": PRESSURES, "g_mdot": G * MDOT}
+    for nuclide in ((18, 44), (12, 32)):  # Ar62, Mg44
+        errors = []
+        for step in (0.05, 0.001):
+            heat = []
+            for shift in (0.03, -0.03):
+                E = models[0].mixed.copy()
+                E[nuclide] += shift
+                heat.append(slide.evolve(E, IRON, step=step, **options).heat[-1])
+            slope = (heat[0] - heat[1]) / 0.06
+            errors.append(abs(slope - gradient[nuclide[0] * N_STRIDE + nuclide[1]]))
+        assert errors[1] < 0.15 * errors[0]

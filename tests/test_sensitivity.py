@@ -57,7 +57,7 @@ def of_model(model):
 
 
 def recorded(E):
-    return record(E, IRON, pressures=PRESSURES, g_mdot=6e18, step=0.05)
+    return record(E, IRON, pressures=PRESSURES, g_mdot=6e18, step=0.06)
 
 
 @pytest.fixture(scope="module")
