@@ -168,9 +168,15 @@ class PerturbationSection(_Section):
 class StepperSection(_Section):
     """Accuracy and range."""
 
-    chunk: float = Field(0.002, gt=0, le=0.1, description="largest part of all nuclei that reacts in one go")
+    engine: Literal["slide", "chunk"] = Field(
+        "slide", description="slide: the limit of small chunks; chunk: reactions in chunks, which defines it"
+    )
+    step: float = Field(0.01, ge=1e-4, le=0.05, description="engine slide: largest move in ln P")
+    chunk: float = Field(
+        0.002, gt=0, le=0.1, description="engine chunk: largest part of all nuclei that reacts in one go"
+    )
     slots: int = Field(16, ge=2, le=64, description="nuclides present at a time, at most")
-    max_steps: int = Field(2_000_000, ge=1, description="micro-steps of a member, at most")
+    max_steps: int = Field(0, ge=0, description="micro-steps of a member, at most; 0 lets gpucrust choose")
     P_start: float = Field(1e27, ge=1e24, lt=1e33, description="dyn cm^-2")
     P_end: float = Field(3e31, gt=1e24, le=1e33, description="dyn cm^-2; beyond 3e31 nuclear volume matters")
     dlnP: float = Field(0.01, ge=1e-4, le=0.5, description="largest step of the recorded pressures, in ln P")

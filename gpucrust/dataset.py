@@ -61,8 +61,8 @@ PROFILES = {
     "A_mean": ("1", "mean mass number of nuclei, by number"),
     "Q_imp": ("1", "impurity parameter, variance of the charge number of nuclei"),
     "heat": ("MeV", "heat released per baryon since the first pressure"),
-    "P_e": ("dyn cm-2", "pressure of electrons"),
-    "P_n": ("dyn cm-2", "pressure of free neutrons"),
+    "P_e": ("dyne cm-2", "pressure of electrons"),
+    "P_n": ("dyne cm-2", "pressure of free neutrons"),
 }
 COORDINATES = {
     "mass_model": {"long_name": "nuclear mass model"},
@@ -71,7 +71,7 @@ COORDINATES = {
     "sample": {"units": "1", "long_name": "number of the draw of mass errors; 0 is unperturbed"},
     "g": {"units": "cm s-2", "long_name": "surface gravity"},
     "mdot": {"units": "g cm-2 s-1", "long_name": "accretion rate per unit area"},
-    "pressure": {"units": "dyn cm-2", "long_name": "pressure", "positive": "down"},
+    "pressure": {"units": "dyne cm-2", "long_name": "pressure", "positive": "down"},
 }
 
 

@@ -21,6 +21,7 @@ from gpucrust.layers import (
     find_layers,
     pieces_between_jumps,
     pieces_of,
+    pieces_of_slides,
     thickness_times_g,
 )
 from gpucrust.slopes import frozen_slope
@@ -65,6 +66,8 @@ def analyse(plan: "Plan", evolution: Evolution) -> Analysis:
         own = {name: p[name][i] for name in ("segment", "P_threshold", "mu_e_threshold")}
         if plan.physics.one_component:
             pieces = pieces_between_jumps(P, mu_e[i], evolution.segments[i])
+        elif plan.stepper.engine == "slide":
+            pieces = pieces_of_slides(P, mu_e[i], evolution.segments[i])
         else:
             pieces = pieces_of(P, mu_e[i], own, evolution.segments[i])
         found = find_layers(pieces, P, nodiff[i])
@@ -89,14 +92,18 @@ def add_equilibrium(ds: xr.Dataset, plan: "Plan", evolution: Evolution, index: x
     X_n, A = ds.X_n, ds.A_mean
     electrons = profile(found.ratio * found.nodiff) * ds.n_b * ds.Y_e * DYN_PER_CM2  # dP_e/dP
     new: dict[str, Any] = {
-        "dmu_e_dP": (profile(found.ratio * found.nodiff), "MeV cm2 dyn-1", "slope of mu_e along the profile"),
+        "dmu_e_dP": (profile(found.ratio * found.nodiff), "MeV cm2 dyne-1", "slope of mu_e along the profile"),
         "dmu_e_dP_nodiff": (
             profile(found.nodiff),
-            "MeV cm2 dyn-1",
+            "MeV cm2 dyne-1",
             "slope of mu_e in diffusion equilibrium, CS20 eq. 7",
         ),
         "equilibrium_ratio": (ratio, "1", "R: slope of mu_e over that of diffusion equilibrium"),
-        "f_in": (_apply(diffusion.friction_from_ratio, A, ds.g, ratio), "dyn", "friction per nucleus, outwards, eq. 6"),
+        "f_in": (
+            _apply(diffusion.friction_from_ratio, A, ds.g, ratio),
+            "dyne",
+            "friction per nucleus, outwards, eq. 6",
+        ),
         "J_n": (
             _apply(diffusion.neutron_flux, A, ds.g, ds.rho * X_n, ratio).where(ratio.notnull()),
             "cm-2 s-1",
@@ -195,7 +202,7 @@ def _add_layers(ds: xr.Dataset, plan: "Plan", found: Analysis) -> xr.Dataset:
             ]
         )
     member, regime, P_start, P_end, thickness = (np.concatenate(column) for column in zip(*rows, strict=True))
-    pressure = {"units": "dyn cm-2"}
+    pressure = {"units": "dyne cm-2"}
     flags = {"flag_values": ds.regime.attrs["flag_values"], "flag_meanings": ds.regime.attrs["flag_meanings"]}
     order = ", ".join(f"{name} ({size})" for name, size in zip(MEMBER_AXES, plan.evolution_of.shape, strict=True))
     variables = {
@@ -240,7 +247,7 @@ def add_ground_state(ds: xr.Dataset, plan: "Plan") -> xr.Dataset:
         "gs_A": ([s.A for s in states], "1", "mass number of the nuclide"),
         "gs_dmu_e_dP_nodiff": (
             [s.dmu_e_dP_nodiff / DYN_PER_CM2 for s in states],
-            "MeV cm2 dyn-1",
+            "MeV cm2 dyne-1",
             "slope of mu_e in diffusion equilibrium, CS20 eq. 7",
         ),
     }

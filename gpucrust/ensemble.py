@@ -78,14 +78,19 @@ class Physics:
 class Stepper:
     """`[stepper]` of a sweep file, and what to record."""
 
-    engine: str = "slide"  # or "chunk"
-    step: float = 0.01  # largest move in ln P, of the engine "slide"
     chunk: float = 0.002
     slots: int = 16
-    max_steps: int = 2_000_000
+    max_steps: int = 0  # 0 for a limit that no crust has come near
     composition: bool = False
     trace: int = 0  # reactions of each member to record
     record: int = 0  # steps of each member to record, of the engine "slide"
+    engine: str = "slide"  # or "chunk"
+    step: float = 0.01  # largest move in ln P, of the engine "slide"
+
+    @property
+    def step_limit(self) -> int:
+        """Micro-steps of a member, at most."""
+        return self.max_steps or (int(400 / self.step) if self.engine == "slide" else 2_000_000)
 
 
 @dataclass(frozen=True)
@@ -265,7 +270,7 @@ def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
         matter=Matter(jnp.array(eos.NEUTRON_MATTER[physics.neutron_eos]), jnp.array(float(physics.lattice))),
         t_weak=jnp.array(physics.t_weak),
         neutrino_fraction=jnp.array(physics.neutrino_fraction),
-        max_steps=jnp.array(stepper.max_steps),
+        max_steps=jnp.array(stepper.step_limit),
         fusion_density=jnp.array(density) if physics.fusion_density else None,
     )
 

@@ -16,14 +16,17 @@ import numpy as np
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.stepper import SEGMENT
 
-BOUNDS = DECREASING, FLAT, STEEP = 0.0, 0.5, 1.5
-"""Bounds of R, the slope dmu_e/dP over that of diffusion equilibrium (eq. 7)."""
+BOUNDS = DECREASING, FLAT, STEEP = -1e-4, 0.5, 1.5
+"""Bounds of R, the slope dmu_e/dP over that of diffusion equilibrium (eq. 7). That between flat and decreasing is zero
+less what rounding makes of it: R is exactly zero along the capture of an electron that sets no neutron free."""
 BAND = 0.02
 """How far R must go over a bound to count: R is known to a few 1e-3 at the default chunk."""
 CLOSE = 1e-7
 """Points of a curve closer than this in ln P are one: their difference would be rounding."""
 LEAST_JUMP = 1e-6
 """MeV; where there are no free neutrons and no lattice, mu_e is a function of P, and its jumps are rounding."""
+SLIDE_JUMP = 0.01
+"""MeV; less is the depth beyond its threshold in which a move of the slide engine may end."""
 TOOTH = 2.0
 """Where mu_e rises between two segments by less than this many times the fall of the burn before, the rise is one
 more tooth of the saw, and one segment takes over from the other without a frozen stretch between them."""
@@ -137,6 +140,25 @@ def pieces_of(
         since, mu_since, tooth = slide.P[-1], slide.mu_after, slide.tooth
     after = pressures > since
     pieces.append(_piece([since, *pressures[after]], [mu_since, *mu_e[after]], sliding=False))
+    return [piece for piece in pieces if len(piece.P) > 1]
+
+
+def pieces_of_slides(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray) -> list[Piece]:
+    """The pieces of a crust of the slide engine: its segments follow each other, one slider (or none) each.
+
+    Where mu_e falls at one pressure from the end of a segment to the start of the next, there is a jump between them.
+    Arguments as of `pieces_of`.
+    """
+    pieces: list[Piece] = []
+    for row in segments[~np.isnan(segments[:, 0])]:
+        segment = dict(zip(SEGMENT, row, strict=True))
+        start, end = segment["P_start"] * DYN_PER_CM2, segment["P_end"] * DYN_PER_CM2
+        if pieces and pieces[-1].mu_e[-1] - segment["mu_e_start"] > SLIDE_JUMP:
+            pieces.append(Piece(np.array([start, start]), np.array([pieces[-1].mu_e[-1], segment["mu_e_start"]]), False))
+        inside = (pressures > start) & (pressures < end)
+        P = [start, *pressures[inside], end]
+        mu = [segment["mu_e_start"], *mu_e[inside], segment["mu_e_end"]]
+        pieces.append(_piece(P, mu, sliding=segment["channel"] >= 0))
     return [piece for piece in pieces if len(piece.P) > 1]
 
 

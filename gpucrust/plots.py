@@ -16,6 +16,7 @@ from matplotlib.ticker import NullFormatter
 from gpucrust.constants import EDDINGTON_MDOT
 from gpucrust.dataset_equilibrium import MEMBER_AXES
 from gpucrust.layers import Regime
+from gpucrust.summary import broken_probability, member_label
 
 BLACK, ORANGE, BLUE, VERMILION, GREY = "#000000", "#E69F00", "#0072B2", "#D55E00", "#999999"
 STYLE: dict[Regime, dict[str, Any]] = {
@@ -28,6 +29,8 @@ LABEL = {
     Regime.FLAT: "flat, $R<0.5$",
     Regime.STEEP: "steep, $R>1.5$",
 }
+SHADES = ("#88CCEE", "#DDCC77", "#44AA99", "#CC6677", "#AA99CC", "#99BB55", "#EEAA88", "#77AADD", "#BBBB99")
+"""Of nuclides, in turn; light enough for black names on them."""
 INNER_CRUST = 3e29  # dyn cm^-2, where panels of the inner crust begin
 
 
@@ -71,6 +74,7 @@ def plot_profiles(ds: xr.Dataset) -> Figure:
     panels[-1].set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
     g = float(ds.g[0])
     top = panels[0].secondary_xaxis("top", functions=(lambda P: P / g, lambda y: y * g))
+    top.xaxis.set_minor_formatter(NullFormatter())
     top.set_xlabel(f"column depth  $P/g$  (g cm$^{{-2}}$) at $g$ = {g:.3g} cm s$^{{-2}}$")
     lines = [Line2D([], [], color=BLACK, ls="--", label="accreted crust")]
     if "gs_mu_e" in ds:
@@ -156,7 +160,6 @@ def plot_layers(ds: xr.Dataset) -> Figure:
         own = regime == kind
         start, end = ds.layer_P_start.values[own], ds.layer_P_end.values[own]
         extent.barh(member[own], end - start, left=start, height=0.8, edgecolor=BLACK, linewidth=0, **style)
-    shape = [ds.sizes[d] for d in MEMBER_AXES]
     total = np.bincount(member, weights=ds.layer_thickness.values, minlength=n)
     thickness.barh(np.arange(n), total, color=GREY, height=0.8)
     thickness.set_xlabel("thickness  (m)")
@@ -166,8 +169,7 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     extent.set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
     varied = [d for d in MEMBER_AXES if ds.sizes[d] > 1] or ["mass_model"]
     if n <= 40:
-        places = [dict(zip(MEMBER_AXES, np.unravel_index(m, shape), strict=True)) for m in range(n)]
-        extent.set_yticks(range(n), [", ".join(_short(ds, d, place[d]) for d in varied) for place in places])
+        extent.set_yticks(range(n), [member_label(ds, m) for m in range(n)])
     else:
         extent.set_ylabel("member: " + ", ".join(varied))
     extent.invert_yaxis()
@@ -175,13 +177,67 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     return figure
 
 
-def _short(ds: xr.Dataset, axis: str, i: Any) -> str:
-    value = ds[axis].values[i]
-    return str(value) if ds[axis].dtype.kind in "UO" else f"{axis} {value:.3g}"
+def plot_probability(ds: xr.Dataset) -> Figure:
+    """Share of members out of diffusion equilibrium at each pressure, a panel a mass model, by kind of layer."""
+    n = ds.sizes["mass_model"]
+    P = np.geomspace(first_shown(ds), float(ds.pressure[-1]), 600)
+    figure = Figure(figsize=(6.6, 1.3 + 1.7 * n), layout="constrained")
+    panels = figure.subplots(n, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    shares = {kind: broken_probability(ds, P, (kind,)).values for kind in STYLE}
+    for i, panel in enumerate(panels):
+        below = np.zeros_like(P)
+        for kind, style in STYLE.items():
+            panel.fill_between(P, below, below + shares[kind][i], step="mid", edgecolor=BLACK, linewidth=0, **style)
+            below = below + shares[kind][i]
+        panel.plot(P, below, color=BLACK, lw=1.0, drawstyle="steps-mid")
+        panel.set_xscale("log")
+        panel.set_xlim(P[0], P[-1])
+        panel.set_ylim(0, 1)
+        panel.set_ylabel("share")
+        panel.text(0.02, 0.9, str(ds.mass_model.values[i]), transform=panel.transAxes, va="top", weight="bold")
+    panels[0].set_title(f"members out of equilibrium, of {ds.sizes['member'] // n} per model", fontsize="medium")
+    panels[-1].set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
+    _legend(figure, [])
+    return figure
+
+
+def plot_composition(ds: xr.Dataset) -> Figure:
+    """Mass fractions of the first member of each mass model, a panel a model: nuclides stacked, free neutrons above."""
+    if "composition" not in ds:
+        raise ValueError("this result has no composition (output.composition = false)")
+    n = ds.sizes["mass_model"]
+    figure = Figure(figsize=(7.2, 1.0 + 2.6 * n), layout="constrained")
+    panels = figure.subplots(n, 1, sharex=True, squeeze=False)[:, 0]
+    for i, panel in enumerate(panels):
+        own = first_members(ds).isel(mass_model=i)
+        X = own.composition.transpose("nuclide", "pressure").values
+        order = np.argsort([np.nansum(own.pressure.values * x) / max(np.nansum(x), 1e-99) for x in X])
+        shades = [SHADES[k % len(SHADES)] for k in order]
+        panel.stackplot(own.pressure.values, *X[order], colors=shades, edgecolor="white", linewidth=0.2)
+        panel.fill_between(own.pressure.values, 1 - own.X_n.values, 1, color="0.88")
+        below = np.cumsum(X[order], axis=0)
+        width = np.gradient(np.log(own.pressure.values))
+        for k, x in enumerate(X[order]):
+            at = int(np.argmax(x))
+            if np.nansum(x * width) > 0.12 and x[at] > 0.1:  # room for its name
+                middle = int(np.argmin(np.abs(np.cumsum(x * width) - np.sum(x * width) / 2)))
+                name = str(own.nuclide.values[order[k]])
+                panel.text(
+                    own.pressure[middle], below[k, middle] - x[middle] / 2, name, ha="center", va="center", fontsize=7
+                )
+        panel.set_xscale("log")
+        panel.set_xlim(float(own.pressure[0]), float(own.pressure[-1]))
+        panel.set_ylim(0, 1)
+        panel.set_ylabel("mass fraction")
+        panel.set_title(f"{own.mass_model.values}; grey: free neutrons", fontsize="medium", loc="left")
+    panels[-1].set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
+    return figure
 
 
 def default_kind(ds: xr.Dataset) -> str:
-    """The kind of figure that suits a dataset: profiles of a few crusts, else a map, else layers."""
+    """The kind of figure that suits a dataset: shares of samples, a map, profiles, or layers."""
+    if ds.sizes["sample"] > 2:
+        return "probability"
     if ds.sizes["g"] > 1 and ds.sizes["mdot"] > 1 and np.any(ds.max_J_ratio > 0):
         return "map"
     return "profile" if "mu_e" in ds and ds.sizes["member"] <= 2 * ds.sizes["mass_model"] else "layers"
@@ -191,4 +247,6 @@ KINDS: dict[str, Callable[[xr.Dataset], Figure]] = {
     "profile": plot_profiles,
     "map": plot_map,
     "layers": plot_layers,
+    "probability": plot_probability,
+    "composition": plot_composition,
 }

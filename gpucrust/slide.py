@@ -538,10 +538,13 @@ def slide_step(
     quiet = accepted & state.moving & ~urgent.found
     burns = accepted & ~state.moving & urgent.found
     rests = accepted & ~state.moving & ~urgent.found
-    choice = _pick(burns, urgent, following)
+    i, j, there = find(state.slider, view)
+    slider = Choice(there & state.slides & ~sliding_fusion, i, j, state.slider.channel, following.product)
+    # where a move ends at a threshold its slider is looked at again: the two may oppose each other
+    choice = _pick(burns, urgent, _pick(landed, slider, following))
     label = choice.label(state.nuclide)
     label = _pick(choice.found, label, _no_label())
-    walks = choice.found & (burns | rests | quiet)
+    walks = choice.found & accepted
 
     # follow its packet
     c = jnp.clip(choice.channel, 0, CHANNELS - 1)
@@ -567,10 +570,11 @@ def slide_step(
     goes = ~walking & ~again
     commits = goes & accepted
     # a packet that comes back to where it began: masses of several tables release energy around a loop for ever
-    endless = arrived & goes & ~jnp.any(net.Y < -NOTHING)
+    endless = arrived & goes & ~landed & ~jnp.any(net.Y < -NOTHING)
     starts = goes & (rests | quiet) & ~endless
     burn = goes & burns & ~endless
-    stays = landed | endless
+    stays = (landed & goes) | endless
+    renews = landed & arrived & goes
 
     # what the move or burn has released, at the mean of the potentials
     before, at = state.at, view.at
@@ -728,7 +732,7 @@ def slide_step(
         at=_pick(new | stays, at, state.at),
         ratio=jnp.where(starts, view.ratio, state.ratio),
         partner=_pick(starts, next_label, _pick(burn & ~whole, _pick(marginal, label, _no_label()), state.partner)),
-        partner_net=choose(starts | (burn & ~whole), next_net, state.partner_net),
+        partner_net=choose(starts | (burn & ~whole), next_net, choose(renews, net, state.partner_net)),
         last_channel=_pick((marginal | opposed) & (label.channel < CHANNELS), label, state.last_channel),
         last_fusion=_pick(burn & (label.channel == CHANNELS), label, state.last_fusion),
         walk=walk._replace(on=walking),

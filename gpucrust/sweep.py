@@ -70,7 +70,10 @@ class Plan:
     def stepper(self) -> Stepper:
         """Accuracy, and what to record."""
         s = self.sweep.stepper
-        return Stepper(s.chunk, s.slots, s.max_steps, composition=self.sweep.output.composition)
+        engine = "chunk" if self.sweep.physics.one_component else s.engine
+        return Stepper(
+            s.chunk, s.slots, s.max_steps, composition=self.sweep.output.composition, engine=engine, step=s.step
+        )
 
     @property
     def memory(self) -> int:

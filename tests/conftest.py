@@ -1,5 +1,32 @@
-"""Strict tests: float64 on (warnings are errors: see pyproject.toml)."""
+"""Strict tests: float64 on (warnings are errors: see pyproject.toml); one small result that several modules read."""
 
 import jax
+import pytest
 
 jax.config.update("jax_enable_x64", True)
+
+SMALL_RESULT = {
+    "title": "A small result",
+    "axes": {"mass_model": ["FRDM95+DZ31", "DZ31"]},
+    "physics": {"policy": "mixed"},
+    "stepper": {"chunk": 0.02, "dlnP": 0.02, "P_end": 1.2e31},
+    "output": {"composition": True},
+}
+
+
+@pytest.fixture(scope="session")
+def result():
+    """The dataset of SMALL_RESULT; do not change it."""
+    import gpucrust
+
+    return gpucrust.run(SMALL_RESULT)
+
+
+@pytest.fixture(scope="session")
+def result_file(result, tmp_path_factory):
+    """The same as a netCDF file."""
+    from gpucrust.dataset import write_netcdf
+
+    path = tmp_path_factory.mktemp("result") / "small.nc"
+    write_netcdf(result, path)
+    return path

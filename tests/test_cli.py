@@ -1,12 +1,18 @@
 """The command line: what it does, and one line with status 2 for what it cannot do."""
 
 import errno
+import os
+import subprocess
 import sys
 
+import numpy as np
 import pytest
 import xarray as xr
 
-from gpucrust import cli
+import gpucrust
+from gpucrust import cli, plots
+from gpucrust.cli.inspect import KINDS, LETTERS
+from gpucrust.plots import INNER_CRUST
 
 SWEEP = """
 [axes]
@@ -48,7 +54,7 @@ def test_a_run_writes_dataset_and_figure_and_the_rest_reads_them(folder, run):
     assert xr.load_dataset(folder / "s.nc").sizes["pressure"] == 25
     status, out, _ = run("info", "s.nc")
     assert status == 0
-    assert "mass_model (1): DZ31" in out
+    assert "mass_model DZ31" in out
     for kind in ("profile", "layers"):
         assert run("plot", "s.nc", "--kind", kind)[0] == 0
         assert (folder / f"s-{kind}.png").exists()
@@ -103,6 +109,13 @@ def test_a_sweep_without_profiles_gets_the_figure_that_suits_it(folder, run):
         (["plot", "s.toml"], "not a netCDF"),
         (["info", "s.toml"], "not a netCDF"),
         (["plot", "s.toml", "--kind", "pie"], "profile, map, layers"),
+        (["plot", "s.toml", "--kind", "Maps"], "did you mean map"),
+        (["export", "s.toml", "--format", "dstr"], "did you mean dstar"),
+        (["export", "s.toml", "--format", "csv"], "not a netCDF"),
+        (["export", "s.toml", "--format", "csv", "--select", "DZ31"], "AXIS=VALUE"),
+        (["report", "missing.nc"], "no such file"),
+        (["init", "s.toml"], "exists"),
+        (["rum", "s.toml"], "Did you mean 'run'"),
         (["masses", "install", "ame2020"], "frdm2012"),
         (["masses", "install", "frdm2012", "--from", "s.toml"], "s.toml"),
     ],
@@ -148,6 +161,10 @@ def test_dry_run_computes_nothing(folder, run):
     assert [p.name for p in folder.iterdir()] == ["s.toml"]
 
 
+def test_every_kind_of_figure_is_on_the_command_line():
+    assert set(KINDS) == set(plots.KINDS)
+
+
 def test_models_lists_them_all(run):
     status, out, _ = run("models")
     assert status == 0
@@ -155,6 +172,70 @@ def test_models_lists_them_all(run):
         assert name in out
 
 
-def test_help_and_version(run):
-    assert "run" in run("--help")[1]
-    assert run("--version")[1].startswith("gpucrust 0.")
+def test_version(run):
+    assert run("--version")[1] == f"gpucrust {gpucrust.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["", "init", "run", "info", "plot", "report", "export", "models", "masses install"])
+def test_help_at_every_level_has_an_example(run, command):
+    status, out, _ = run(*command.split(), "--help")
+    assert status == 0
+    assert f"gpucrust {command}" in out.partition("Options")[0].partition("Usage")[2].partition("\n")[2]
+
+
+def test_a_shell_completes_commands_and_values():
+    program = "import sys; sys.argv[0] = 'gpucrust'; from gpucrust.cli import main; main()"
+    for words, expected in (("gpucrust ex", {"export"}), ("gpucrust plot x.nc --kind ", set(KINDS))):
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_GPUCRUST_COMPLETE": "complete_bash"}
+        shell = {**os.environ, **asked}
+        answer = subprocess.run([sys.executable, "-c", program], env=shell, check=True, capture_output=True, text=True)
+        assert set(answer.stdout.split()) == expected
+
+
+def test_init_writes_a_sweep_that_runs(folder, run):
+    assert run("init", "new.toml")[0] == 0
+    status, out, _ = run("run", "new.toml", "--dry-run")
+    assert status == 0
+    assert "3 members" in out
+    assert run("init", "new.toml")[0] == 2
+    assert run("init", "new.toml", "--overwrite")[0] == 0
+
+
+def test_info_fits_a_screen_and_says_where_equilibrium_breaks(result, result_file, run):
+    status, out, _ = run("info", result_file)
+    assert status == 0
+    assert len(out.splitlines()) <= 40
+    assert "g 2e+14 cm s-2" in out
+    strip = next(line for line in out.splitlines() if line.startswith("FRDM95+DZ31  .")).split()[1]
+    P = np.geomspace(INNER_CRUST, float(result.pressure[-1]), len(strip))
+    at = [int(np.argmin(np.abs(np.log(result.pressure.values / p)))) for p in P]
+    expected = "".join(LETTERS[kind] for kind in result.regime.values[0].ravel()[at])
+    agree = sum(a == b for a, b in zip(strip, expected, strict=True))
+    assert agree >= 0.9 * len(strip), "but for layers too thin to keep, and pressures between two recorded ones"
+    assert f"{float(result.broken_thickness[0].squeeze()):.3g}" in out
+
+
+def test_info_of_an_ensemble_shows_shares(folder, run):
+    small = ["--set", "output.ground_state=false", "--set", "stepper.P_start=1e30", "--set", "stepper.P_end=4e30"]
+    run("run", "s.toml", "-q", *small, "--set", "axes.g=[1e14,3e14]", "--set", "axes.mdot=[1e3,1e5]", "-o", "e.nc")
+    status, out, _ = run("info", "e.nc")
+    assert status == 0
+    assert "share of members" in out
+    assert "mdot (2): 1000, 1e+05" in out
+
+
+def test_export_and_report_write_files_and_keep_those_there_are(result_file, folder, run):
+    status, out, _ = run("export", result_file, "-f", "csv", "--select", "mass_model=DZ31")
+    assert (status, out) == (0, "wrote small.csv\n")
+    before = (folder / "small.csv").read_bytes()
+    status, _, err = run("export", result_file, "-f", "csv")
+    assert status == 2
+    assert "exists" in err
+    assert (folder / "small.csv").read_bytes() == before
+    status, _, err = run("export", result_file, "-f", "npz")
+    assert status == 2
+    assert "--select AXIS=VALUE" in err
+    assert run("report", result_file)[:2] == (0, "wrote small.html\n")
+    assert run("report", result_file)[0] == 2
+    assert run("plot", result_file, "--kind", "composition", "-o", "c.svg")[0] == 0
+    assert "<svg" in (folder / "c.svg").read_text()

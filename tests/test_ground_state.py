@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from published import NEUTRON_DRIP, OUTER_CRUST
 from scipy.optimize import brentq
 
 from gpucrust import eos
@@ -21,11 +22,9 @@ MATTERS = {
 }
 TOP, BOTTOM = 2e23 / DYN_PER_CM2, 3e31 / DYN_PER_CM2
 GRID = np.geomspace(TOP, BOTTOM, 300)
+
+
 # Pearson, Goriely & Chamel 2011, PRC 83, 065810, with HFB-21: (Z, A) from the top down to neutron drip
-OUTER_CRUST = [(26, 56), (28, 62), (26, 58), (28, 64), (28, 66), (36, 86), (34, 84), (32, 82), (30, 80), (29, 79)]
-OUTER_CRUST += [(28, 78), (28, 80), (42, 124), (40, 122), (39, 121), (38, 120), (38, 122), (38, 124)]
-
-
 @pytest.fixture(scope="module")
 def charts():
     return jnp.stack([load_model(name, ame="AME2016", policy="mixed").mixed for name in ("HFB21", "HFB24")])
@@ -220,7 +219,7 @@ def test_neutron_drip_of_hfb21(masses, all_layers):
     layers = all_layers["lattice"]
     P, here = gs.neutron_drip(masses, MATTERS["lattice"])
     assert (here.Z, here.A) == (38, 124)
-    np.testing.assert_allclose(here.n_b, 2.57e-4, rtol=0.01)
+    np.testing.assert_allclose(here.n_b, NEUTRON_DRIP, rtol=0.01)
     np.testing.assert_allclose(here.mu_b, NEUTRON_EXCESS, rtol=1e-14)
     assert layers.P_start[len(OUTER_CRUST) - 1] < P < layers.P_end[len(OUTER_CRUST) - 1]
 

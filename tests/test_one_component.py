@@ -1,15 +1,18 @@
 """The one-component crust: conservation, the first law, a plain code, and Haensel & Zdunik (1990)."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from measured import FILE, one_component_crust, transitions
+from published import HZ90
 from reference import COLUMNS, DK, DZ, electrons, neutrons, solve_density
 from scipy.optimize import brentq
 
 from gpucrust import eos
-from gpucrust.config import SweepError, check_sweep, load_sweep
+from gpucrust.config import SweepError, check_sweep
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.dataset_equilibrium import analyse
 from gpucrust.ensemble import Evolution, Members, Physics, Stepper, evolve
@@ -22,50 +25,22 @@ from gpucrust.sweep import Plan, make_plan, recorded_pressures
 
 SWEEP = Path(__file__).parent.parent / "sweeps" / "one_component.toml"
 
-# P. Haensel, J. L. Zdunik, Astron. Astrophys. 227 (1990) 431: what the crust becomes, at what pressure (dyn cm^-2).
-HZ90 = [
-    ("Cr56", 7.235e26),
-    ("Ti56", 9.569e27),
-    ("Ca56", 1.152e29),
-    ("Ar56", 4.747e29),
-    ("S52", 1.361e30),
-    ("Si46", 1.980e30),
-    ("Mg40", 2.253e30),
-    ("Ca68", 2.637e30),
-    ("Ar62", 2.771e30),
-    ("S56", 3.216e30),
-    ("Si50", 3.825e30),
-    ("Mg44", 4.699e30),
-    ("Ar66", 6.043e30),
-    ("S60", 7.233e30),
-    ("Si54", 9.238e30),
-    ("Mg48", 1.228e31),
-    ("Cr96", 1.602e31),
-    ("Ti88", 1.602e31),
-]
 FUSED = "Cr96"  # by a fusion that happens at the density that the sweep file gives
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
-    return make_plan(load_sweep(SWEEP))
+def plan_and_crust() -> tuple[Plan, Evolution]:
+    return one_component_crust()
 
 
 @pytest.fixture(scope="module")
-def crust(plan: Plan) -> Evolution:
-    stepper = Stepper(trace=100, composition=True)
-    return evolve(plan.evolutions, plan.models, [{(26, 30): 1.0}], plan.pressures, plan.physics, stepper)
+def plan(plan_and_crust) -> Plan:
+    return plan_and_crust[0]
 
 
-def transitions(crust: Evolution) -> list[tuple[str, float]]:
-    """What the crust of member 0 becomes, and at what pressure, dyn cm^-2; steps at one pressure are one."""
-    rows = crust.trace[0, : crust.n_reactions[0]]
-    P, parent = rows[:, TRACED.index("P")], rows[:, TRACED.index("nuclide")]
-    last = crust.nuclides[0, -1, np.argmax(crust.abundances[0, -1])]
-    ends = np.append(parent[1:], last)[np.append(P[1:] != P[:-1], True)]
-    return [
-        (nuclide_name(*divmod(int(code), COLUMNS)), p * DYN_PER_CM2) for code, p in zip(ends, np.unique(P), strict=True)
-    ]
+@pytest.fixture(scope="module")
+def crust(plan_and_crust) -> Evolution:
+    return plan_and_crust[1]
 
 
 def test_one_nuclide_at_a_time_and_baryons_are_conserved(crust):
@@ -121,6 +96,13 @@ def test_pressures_of_haensel_and_zdunik(number, name, published, crust, plan):
         assert 1.4 < ours / published < 1.7
     elif name != FUSED:
         assert ours == pytest.approx(published, rel=0.05 if published < 1e30 else 0.15)
+
+
+def test_the_validation_page_holds_these_pressures(crust):
+    recorded = json.loads(FILE.read_text())["one component"]
+    found = transitions(crust)[: len(HZ90)]
+    assert [name for name, _ in recorded] == [name for name, _ in found], "run python tests/measured.py"
+    np.testing.assert_allclose([P for _, P in recorded], [P for _, P in found], rtol=1e-6)
 
 
 def test_jumps_are_decreasing_layers_and_equilibrium_is_broken_between_them(crust, plan):

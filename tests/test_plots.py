@@ -6,6 +6,7 @@ import pytest
 import gpucrust
 from gpucrust import plots
 from gpucrust.layers import Regime
+from gpucrust.summary import broken_probability
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,27 @@ def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):
     np.testing.assert_allclose(
         [bar.get_width() for bar in thickness.patches], ds.broken_thickness.values.ravel(), rtol=1e-12
     )
+
+
+def test_shares_stack_up_to_those_of_all_layers(ds):
+    figure = plots.plot_probability(ds)
+    assert len(figure.axes) == 2
+    for i, panel in enumerate(figure.axes):
+        P, share = panel.lines[0].get_data()
+        np.testing.assert_allclose(share, broken_probability(ds, P)[i], rtol=0, atol=1e-12)
+        assert 0 < share.max() <= 1
+
+
+def test_composition_fills_what_neutrons_leave(result):
+    figure = plots.plot_composition(result)
+    for i, panel in enumerate(figure.axes):
+        stacked = panel.collections[result.sizes["nuclide"] - 1].get_paths()[0].vertices
+        own = result.isel(mass_model=i)
+        assert stacked[:, 1].max() == pytest.approx(1, abs=1e-6)
+        assert stacked[stacked[:, 0] == float(own.pressure[-1]), 1].max() == pytest.approx(
+            1 - float(own.X_n.squeeze()[-1])
+        )
+        assert "Cr56" in {text.get_text() for text in panel.texts}
 
 
 def test_every_kind_of_layer_has_its_own_look():

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from published import RATES, S_FACTORS
 
 from gpucrust import pycno
 from gpucrust.constants import RHO_PER_N_B
@@ -51,13 +52,8 @@ def test_slope_of_the_burn_time_is_its_derivative(pair):
 
 
 def test_check_values():
-    for pair, expected in (((6, 12, 6, 12), 16.4), ((8, 16, 8, 16), 26.4)):
+    for pair, expected in S_FACTORS:
         c0, c1 = pycno.ln_s_factor(*pair)
         np.testing.assert_allclose((c0 + 0.1 * c1) / np.log(10), expected, atol=0.05)
-    for nuclides, rho, X_N, fractions, expected in (
-        ([(6, 12)], 1e10, 1.0, [1.0], 15.63),
-        ([(10, 34)], 1.688e12, 0.61, [1.0], 29.26),
-        ([(12, 40)], 1.7e12, 0.6, [1.0], 18.06),
-        ([(7, 25), (12, 40)], 1.7e12, 0.6, [0.5, 0.5], 32.97),
-    ):
+    for nuclides, rho, X_N, fractions, expected in RATES:
         np.testing.assert_allclose(log10_rate(nuclides, rho, X_N, fractions), expected, atol=0.006)

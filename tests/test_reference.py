@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from published import EOS, PROFILES, RATES, S_FACTORS
 
 from gpucrust import eos
 from gpucrust.constants import RHO_PER_N_B
@@ -75,34 +76,9 @@ def test_engine_follows_the_scalar_code(policy, chunk):
     assert policy == "mixed" or switched > 0
 
 
-# lg P, rho, mu_e, mu_n, X_n, heat: section 5 of the specification
-TABLES = {
-    "FRDM95+DZ31": [
-        (28.0, 1.117e10, 8.704, 0, 0, 0.071),
-        (29.6, 2.120e11, 21.815, 0, 0, 0.155),
-        (30.0, 4.699e11, 27.460, 0, 0, 0.257),
-        (30.2, 7.433e11, 30.806, 0.138, 0.0169, 0.439),
-        (30.4, 1.573e12, 34.065, 0.853, 0.3277, 0.934),
-        (30.6, 2.931e12, 36.735, 1.510, 0.5400, 1.456),
-        (30.8, 5.077e12, 38.709, 2.193, 0.6561, 1.756),
-        (31.0, 7.839e12, 40.941, 2.828, 0.7120, 1.832),
-    ],
-    "HFB21+DZ31": [
-        (28.0, 1.117e10, 8.704, 0, 0, 0.071),
-        (29.6, 2.356e11, 21.815, 0, 0, 0.158),
-        (30.0, 5.149e11, 27.458, 0.104, 0.0129, 0.211),
-        (30.2, 9.826e11, 30.673, 0.494, 0.1786, 0.339),
-        (30.4, 1.785e12, 33.740, 1.005, 0.3980, 0.723),
-        (30.6, 3.378e12, 35.672, 1.714, 0.6024, 1.127),
-        (30.8, 5.077e12, 38.709, 2.193, 0.6561, 1.226),
-        (31.0, 7.801e12, 40.950, 2.827, 0.7151, 1.306),
-    ],
-}
-
-
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PROFILES)
 def test_scalar_code_gives_the_tables_of_the_specification(name):
-    lg_P, rho, mu_e, mu_n, _X_n, heat = np.array(TABLES[name]).T
+    lg_P, rho, mu_e, mu_n, _X_n, heat = np.array(PROFILES[name]).T
     model = load_model(name)
     pressures = np.concatenate([[1e26], 10**lg_P])
     run = reference.evolve(model.mixed, model.sources, ASHES["Fe56"], pressures=pressures, g_mdot=G_MDOT, chunk=0.002)
@@ -113,16 +89,11 @@ def test_scalar_code_gives_the_tables_of_the_specification(name):
 
 
 def test_pycnonuclear_check_values():
-    for Z, expected in ((6, 16.4), (8, 26.4)):
-        np.testing.assert_allclose(reference.ln_s_factor(Z, 2 * Z, Z, 2 * Z, 0.1) / np.log(10), expected, atol=0.05)
-    for pair, rho, X_N, expected in (
-        (((6, 12), (6, 12)), 1e10, 1.0, 15.63),
-        (((10, 34), (10, 34)), 1.688e12, 0.61, 29.26),
-        (((12, 40), (12, 40)), 1.7e12, 0.6, 18.06),
-        (((7, 25), (12, 40)), 1.7e12, 0.6, 32.97),
-    ):
-        (Z1, A1), (Z2, A2) = pair
-        same, n_b = pair[0] == pair[1], rho / RHO_PER_N_B
+    for (Z, A, *_), expected in S_FACTORS:
+        np.testing.assert_allclose(reference.ln_s_factor(Z, A, Z, A, 0.1) / np.log(10), expected, atol=0.05)
+    for nuclides, rho, X_N, _, expected in RATES:
+        (Z1, A1), (Z2, A2) = nuclides[0], nuclides[-1]
+        same, n_b = len(nuclides) == 1, rho / RHO_PER_N_B
         A, Z, x = (A1 + A2) / 2, (Z1 + Z2) / 2, 1.0 if same else 0.5
         rate = reference.ln_fusion_rate(Z1, A1, x, Z2, A2, x, same, n_b, X_N, A, Z, n_b * X_N * Z / A)
         np.testing.assert_allclose(rate / np.log(10), expected, atol=0.01)
@@ -130,11 +101,7 @@ def test_pycnonuclear_check_values():
 
 def test_equation_of_state_check_values():
     c = (1.2974, 15.0298, -15.2343, 7.4663)
-    for n_b, Y_e, Y_n, mu_e, mu_n, P in (
-        (1e-4, 0.30, 0.0, 18.975421, 0.0, 2.277674e29),
-        (3e-4, 0.25, 0.30, 25.749340, 0.455623, 7.947149e29),
-        (2e-3, 0.10, 0.70, 35.703815, 1.832945, 4.240481e30),
-    ):
+    for n_b, Y_e, Y_n, mu_e, mu_n, P in EOS:
         np.testing.assert_allclose(reference.electrons(n_b * Y_e)[0], mu_e, rtol=1e-7)
         np.testing.assert_allclose(reference.neutrons(n_b * Y_n, c)[0], mu_n, rtol=0, atol=1e-6)
         P_here = reference.pressure(n_b, Y_e, Y_n, c)

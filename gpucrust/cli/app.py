@@ -1,8 +1,10 @@
 """The application, its errors, and what the commands share."""
 
+import difflib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,9 +13,20 @@ import gpucrust
 if TYPE_CHECKING:
     import xarray as xr
 
+ORDER = ("init", "run", "info", "plot", "report", "export", "sensitivity", "models", "masses", "doctor")
+"""Commands in help: as one works, not as modules are imported."""
+
+
+class _InOrder(typer.core.TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
 app = typer.Typer(
     name="gpucrust",
-    help="Ensemble sweeps for the crusts of accreting neutron stars.",
+    cls=_InOrder,
+    epilog="Documents: the folder docs, or mkdocs serve. Every command has examples: gpucrust COMMAND --help",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -53,6 +66,12 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def nearest(given: str, valid: Iterable[str]) -> str:
+    """The valid name most like the one given, whatever its case."""
+    names = {name.lower(): name for name in valid}
+    return names[difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.0)[0]]
+
+
 def open_result(path: Path) -> "xr.Dataset":
     import xarray as xr
 
@@ -90,7 +109,18 @@ def print_failures(ds: "xr.Dataset") -> None:
 def version_option(
     version: Annotated[bool, typer.Option("--version", help="show the version and stop")] = False,
 ) -> None:
-    """Ensemble sweeps for the crusts of accreting neutron stars."""
+    """Ensemble sweeps for the crusts of accreting neutron stars: where does diffusion equilibrium break, how strongly?
+
+    A sweep file names axes: mass models, ashes, gravities, accretion rates,
+    mass errors, fusion rates. Each combination is a crust. The result is a
+    netCDF file.
+
+    \b
+    gpucrust init mine.toml                  a sweep file with every setting explained
+    gpucrust run mine.toml                   compute it: mine.nc and mine.png
+    gpucrust info mine.nc                    what came out, on one screen
+    gpucrust report mine.nc                  the same with figures, as a page
+    """
     if version:
         print(f"gpucrust {gpucrust.__version__}")
         raise typer.Exit

@@ -15,7 +15,11 @@ def install(
     table: Annotated[str, typer.Argument(help="frdm2012", show_default=False)],
     source: Annotated[str | None, typer.Option("--from", help="file or URL; default: the authors' table")] = None,
 ) -> None:
-    """Install a mass table that cannot be packaged into your data folder (GPUCRUST_DATA overrides which)."""
+    """Install a mass table that cannot be packaged into your data folder (GPUCRUST_DATA overrides which).
+
+    \b
+    gpucrust masses install frdm2012                       fetch the authors' table
+    gpucrust masses install frdm2012 --from table.csv      take it from a file"""
     from gpucrust.masses.install import InstallError, install_frdm2012
 
     if table.lower() != "frdm2012":

@@ -26,7 +26,10 @@ def run(
 ) -> None:
     """Compute a sweep; write the dataset (netCDF) and, beside it, a figure (PNG).
 
-    Example: gpucrust run sweeps/figure1.toml --set stepper.chunk=0.01
+    \b
+    gpucrust run sweeps/figure1.toml
+    gpucrust run sweeps/figure1.toml -o fast.nc --set stepper.chunk=0.01 --set axes.g=[1e14,2e14]
+    gpucrust run sweeps/ashes.toml --dry-run        how many crusts, how much memory
     """
     from gpucrust.config import SweepError, load_sweep
 

@@ -33,7 +33,10 @@ def sensitivity(
 ) -> None:
     """Derivatives of a sweep's results: which masses, or which parameters, decide where equilibrium breaks.
 
-    Example: gpucrust sensitivity sweeps/sensitivity.toml --of total_heat,mu_e@1e31 --wrt masses
+    \b
+    gpucrust sensitivity sweeps/sensitivity.toml
+    gpucrust sensitivity sweeps/sensitivity.toml --of total_heat,mu_e@1e31,layer_thickness -o layers.nc
+    gpucrust sensitivity sweeps/sensitivity.toml --wrt dz31 --set axes.mass_model=DZ31
     """
     from gpucrust.cli.run import check_targets
     from gpucrust.config import SweepError, load_sweep

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from published import DZ31
 
 from gpucrust.masses import DZ31_COEFFICIENTS, DZ31_DEFORMED_NAMES, DZ31_NAMES, binding_terms, duflo_zuker
 
@@ -109,18 +110,7 @@ def test_single_precision_is_refused():
         duflo_zuker(26, 30)
 
 
-@pytest.mark.parametrize(
-    ("Z", "N", "expected"),
-    [
-        (8, 8, -3.617),
-        (20, 20, -34.432),
-        (26, 30, -60.447),
-        (28, 28, -54.394),
-        (50, 82, -75.739),
-        (12, 28, 45.778),
-        (18, 38, 27.689),
-    ],
-)
+@pytest.mark.parametrize(("Z", "N", "expected"), DZ31)
 def test_check_values(Z, N, expected):
     assert float(duflo_zuker(Z, N)) == pytest.approx(expected, abs=5e-4)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from published import RMS
 
 from gpucrust.constants import ELECTRON_MASS
 from gpucrust.masses import (
@@ -202,18 +203,7 @@ def test_chains_that_share_nothing_are_not_shifted():
 # --- against measurement
 
 
-@pytest.mark.parametrize(
-    ("name", "rms"),
-    [
-        ("FRDM95", 0.677),
-        pytest.param("FRDM12", 0.599, marks=NEEDS_FRDM2012),
-        ("HFB21", 0.589),
-        ("HFB24", 0.565),
-        ("HFB26", 0.580),
-        ("BSkG3", 0.626),
-        ("BSkG4", 0.628),
-    ],
-)
+@pytest.mark.parametrize(("name", "rms"), [*RMS.items(), pytest.param("FRDM12", 0.599, marks=NEEDS_FRDM2012)])
 def test_rms_of_each_theory_against_ame2016(name, rms):
     found, count = rms_against_measured(THEORIES[name]())
     assert (round(found, 3), count) == (rms, 2408)
