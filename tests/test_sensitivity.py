@@ -1,6 +1,8 @@
 """Sensitivities of sweeps: families of parameters, margins, the command line, and inference with the derivatives."""
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -124,6 +126,17 @@ def test_only_theory_is_uncertain():
     np.testing.assert_allclose(sigma.rms["theory"], np.sqrt(np.mean(np.square(both))), rtol=1e-9)
     assert not sigma.chart[(model.origin == Origin.MEASURED).ravel()].any()
     assert (sigma.chart[(model.origin > Origin.MEASURED).ravel()] > 0).all()
+
+
+def test_a_perturbed_member_has_its_samples_masses():
+    model = load_model("DZ31")
+    members = Members(np.zeros(3, int), np.zeros(3, int), np.zeros(3), np.array([0, 1, 1]), np.ones(3))
+    physics = Physics(sigma=0.5, seed=4)
+    plain, one, again = (np.asarray(parameters_of(model, m, members, physics, 2e14, 3e4).E) for m in range(3))
+    theory = (model.origin > Origin.MEASURED).ravel()
+    np.testing.assert_array_equal(one, again)
+    np.testing.assert_array_equal(one[~theory], plain[~theory])
+    np.testing.assert_allclose(np.std((one - plain)[theory]), 0.5, rtol=0.05)
 
 
 # --- margins
@@ -274,6 +287,16 @@ def test_the_command_writes_dataset_figure_and_tables(folder, run):  # noqa: F81
     assert status == 0
     assert "pycno_log10_scale" in out
     assert not (folder / "y.png").exists()
+    assert "gpucrust sensitivity sweeps" in run("sensitivity", "--help")[1]
+
+
+def test_the_benchmark_runs():
+    path = Path(__file__).parents[1] / "benchmarks" / "sensitivity.py"
+    spec = importlib.util.spec_from_file_location("benchmark_sensitivity", path)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    rows = benchmark.main(["--members", "1", "--P-end", "1e28"])
+    assert [row["what"] for row in rows] == ["forward", "reverse", "tangent"]
 
 
 @pytest.mark.parametrize(
