@@ -18,6 +18,8 @@ from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 
 NEUTRONS = -1
 """In place of a slot: the free neutrons."""
+PRODUCT = 13
+"""In place of a channel: a fusion makes the second nuclide and sets more neutrons free, rather than the first."""
 PADDING = -1
 """Amount kind of lines beyond the last step."""
 
@@ -145,6 +147,8 @@ def reaction_label(reaction: Sequence[int]) -> str:
     first, second, channel = map(int, reaction[:3])
     if channel == CHANNELS:
         return f"{nuclide_label(first)}+{nuclide_label(second)}"
+    if channel == PRODUCT:
+        return f"fusion to {nuclide_label(second)}+{first - second}n, not {nuclide_label(first)}"
     dZ, k = int(CHANNEL_DZ[channel]), int(CHANNEL_K[channel])
     daughter = nuclide_label(first + dZ * N_STRIDE - dZ - k)
     taken = "+e" if dZ < 0 else f"+{-k}n" if k < 0 else ""

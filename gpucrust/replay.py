@@ -31,7 +31,7 @@ from gpucrust.eos import Matter, Mixture
 from gpucrust.network import N_STRIDE, nuclide_Z
 from gpucrust.precision import needs_x64
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
-from gpucrust.record import Amount, Move, Record
+from gpucrust.record import PRODUCT, Amount, Move, Record
 
 
 class Parameters(NamedTuple):
@@ -100,6 +100,9 @@ def threshold_of(reaction: Array, nuclide: Array, Y: Array) -> Threshold:
     )
     parent = jnp.maximum(first, 0) + rival_dZ * N_STRIDE - rival_dZ - rival_k
     dZ, k = dZ - rival_dZ, k - rival_k
+    product = channel == PRODUCT
+    dZ, k = jnp.where(product, 0, dZ), jnp.where(product, first - second, k)
+    daughter = jnp.where(product, second, daughter)
     Z1, Z2 = (nuclide_Z(jnp.maximum(code, 0)) for code in (first, second))
     A1, A2 = (Z + jnp.maximum(code, 0) % N_STRIDE for Z, code in ((Z1, first), (Z2, second)))
     # any pair that has constants stands in where there is no fusion

@@ -12,7 +12,7 @@ import numpy as np
 
 from gpucrust.constants import HBAR_C
 from gpucrust.reactions import CHANNEL_CLASS as CLASS
-from gpucrust.record import Amount, Move
+from gpucrust.record import PRODUCT, Amount, Move
 from gpucrust.scalar.packet import (
     ALLOWED,
     FUSION_ALLOWED,
@@ -40,7 +40,7 @@ MAX_BURNS = 1000
 """At one pressure."""
 NO_AMOUNT, BY_MARGIN, USED_UP, SHARE = (int(x) for x in Amount)
 BURN, GIVEN, EVENT, STOCK = (int(x) for x in Move)
-NO_EVENT = (-1, -1, -1, -1)
+NO_EVENT, OTHER_PRODUCT = (-1, -1, -1, -1), PRODUCT
 AT_ONCE = 1e-6
 """In ln P: a packet that takes another way sooner than this changes back and forth."""
 ABSENT = -2  # no stock limits  # no stock limits
@@ -204,6 +204,9 @@ def lands(event, n_b, now, rules):
         # of a packet's fusion the stock does not tell
         return i < 0 or j < 0 or abs(ln_tau_ratio(i, j, n_b, now, rules) - FUSION_ALLOWED) < 1e-5
     mu_e, mu_n = potentials(n_b, now, rules)
+    if event[2] == OTHER_PRODUCT:
+        E = [rules.mixed[code // COLUMNS, code % COLUMNS] for code in event[:2]]
+        return abs(E[1] - E[0] + (event[0] - event[1]) * mu_n) < 1e-6
     g = affinity(event[0], event[2], mu_e, mu_n, now, rules)
     if event[3] >= 0:
         return abs(g - affinity(event[0], event[3], mu_e, mu_n, now, rules)) < 1e-6
@@ -216,8 +219,7 @@ def parting(way, other, n_b, now, rules):
     for s in range(min(len(way), len(other))):
         code, a, b = way[s, 0], way[s, 1], other[s, 1]
         if code != other[s, 0]:  # a fusion sets free another number of neutrons
-            heavy, k = max(code, other[s, 0]), abs(code - other[s, 0])
-            return (heavy, heavy, k - 1, -1) if k <= 2 else NO_EVENT
+            return (max(code, other[s, 0]), min(code, other[s, 0]), OTHER_PRODUCT, -1)
         if a == b and way[s, 2] == other[s, 2]:
             continue
         if b == FUSION:
