@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gpucrust.eos import NEUTRON_MATTER
 from gpucrust.nuclide import ELEMENTS, parse_nuclide
+from gpucrust.textfile import read_text
 
 MAX_AXIS = 1_000_000
 IRON = {"fe56": {"Fe56": 1.0}}
@@ -264,10 +265,9 @@ class Sweep(_Section):
 def load_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
     """Read and check a sweep file; `overrides` are KEY=VALUE strings with dotted keys and TOML values."""
     try:
-        text = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file in UTF-8"
-        raise SweepError(f"{path}: cannot be read: {reason}") from error
+        text = read_text(path)
+    except ValueError as error:
+        raise SweepError(f"{path}: {error}") from error
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

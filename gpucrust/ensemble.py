@@ -175,14 +175,13 @@ def refill(lanes: Lanes, fresh: Lanes, places: Array) -> Lanes:
 
 
 @partial(jax.jit, static_argnames=("steps", "whole"), donate_argnums=0)
-def advance(
-    lanes: Lanes, network: Network, settings: Settings, dlnP: float, steps: int, whole: bool = False
-) -> Lanes:
+def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, steps: int, whole: bool = False) -> Lanes:
     """`steps` micro-steps of every running lane (fewer if all end); whole: of crusts of one component."""
     lane = jnp.arange(lanes.profile.shape[0])
 
-    def one_step(state: State, _: None) -> tuple[State, tuple[Output, tuple[Array, Array]]]:
+    def one_step(state: Any, _: None) -> tuple[Any, tuple[Output, tuple[Array, Array]]]:
         running = state.status == RUNNING
+        one_lane: Callable[..., Any]
         if isinstance(state, SlideState):
             one_lane = partial(slide_step, network=network, settings=settings, step=dlnP)
         else:
@@ -221,7 +220,7 @@ def advance(
     return jax.lax.while_loop(goes_on, body, (jnp.array(0), lanes))[1]
 
 
-def refill_state(old: State, new: State, running: Array) -> State:
+def refill_state(old: Any, new: Any, running: Array) -> Any:
     """The new state where a lane runs, the old where it has ended."""
 
     def choose(a: Array, b: Array) -> Array:
@@ -280,7 +279,8 @@ def crews_and_lanes(n_members: int, batch: int | None) -> tuple[int, int]:
 
     Lanes are a power of two from 8, so that sweeps of many sizes share one compiled program.
     """
-    platform = jax.config.jax_default_device.platform if jax.config.jax_default_device else jax.default_backend()
+    device = getattr(jax.config, "jax_default_device", None)
+    platform = device.platform if device is not None else jax.default_backend()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     most_crews = cores if platform == "cpu" else 1
     if batch:

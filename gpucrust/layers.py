@@ -154,7 +154,9 @@ def pieces_of_slides(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarr
         segment = dict(zip(SEGMENT, row, strict=True))
         start, end = segment["P_start"] * DYN_PER_CM2, segment["P_end"] * DYN_PER_CM2
         if pieces and pieces[-1].mu_e[-1] - segment["mu_e_start"] > SLIDE_JUMP:
-            pieces.append(Piece(np.array([start, start]), np.array([pieces[-1].mu_e[-1], segment["mu_e_start"]]), False))
+            pieces.append(
+                Piece(np.array([start, start]), np.array([pieces[-1].mu_e[-1], segment["mu_e_start"]]), False)
+            )
         inside = (pressures > start) & (pressures < end)
         P = [start, *pressures[inside], end]
         mu = [segment["mu_e_start"], *mu_e[inside], segment["mu_e_end"]]

@@ -1,6 +1,7 @@
 """Figures of a dataset. Colours are Okabe & Ito's, which colour-blind readers tell apart; regimes differ in hatching
 too, so that a grey print can be read."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,13 @@ INNER_CRUST = 3e29  # dyn cm^-2, where panels of the inner crust begin
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Save as the suffix says, 200 dots per inch."""
-    figure.savefig(path, dpi=200)
+    """Save as the suffix says, 200 dots per inch; renamed when it is whole."""
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        figure.savefig(part, dpi=200)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def first_members(ds: xr.Dataset) -> xr.Dataset:

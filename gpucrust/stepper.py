@@ -8,7 +8,7 @@ there have been seen, with `n_b_quiet` the last density at which nothing was all
 Everything is per baryon and for a single member; `jax.vmap` gives the batch.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ from gpucrust.candidates import (
     most_urgent_channel,
 )
 from gpucrust.eos import Matter, Mixture
-from gpucrust.network import MassErrors, Network, channel_row, nuclide_Z
+from gpucrust.network import Network, channel_row, nuclide_Z
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
 from gpucrust.search import MAX_DLNP, crossings_of, next_density
 from gpucrust.status import Status
@@ -65,7 +65,7 @@ class Member(NamedTuple):
     """What makes one member; a pytree of arrays."""
 
     model: Array  # index into the network
-    errors: MassErrors | Array | None  # drawn, (codes,) MeV, once the member starts
+    errors: Any  # MassErrors; once the member starts, drawn: (codes,) MeV; None without
     ln_rate_scale: Array  # of fusion
     g_mdot: Array  # MeV fm^-3 s^-1
     nuclide: Array  # (slots,) codes of the ash

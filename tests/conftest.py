@@ -5,6 +5,9 @@ import pytest
 
 jax.config.update("jax_enable_x64", True)
 
+# fixtures
+from recorded_sweep import command, half, plan, replayed, undisturbed, work  # noqa: E402, F401
+
 SMALL_RESULT = {
     "title": "A small result",
     "axes": {"mass_model": ["FRDM95+DZ31", "DZ31"]},

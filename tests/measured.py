@@ -20,8 +20,8 @@ from gpucrust.masses import duflo_zuker, load_model
 from gpucrust.masses.registry import THEORIES, rms_against_measured
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import nuclide_name
+from gpucrust.planning import Plan, make_plan
 from gpucrust.stepper import TRACED
-from gpucrust.sweep import Plan, make_plan
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "measured.json"

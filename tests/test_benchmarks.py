@@ -4,15 +4,30 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+
+def benchmark(name):
+    path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_the_ensemble_benchmark_runs(capsys):
-    path = Path(__file__).parents[1] / "benchmarks" / "ensemble.py"
-    spec = importlib.util.spec_from_file_location("ensemble_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    rows = module.main(["--members", "2", "--lanes", "8", "--chunk", "0.01", "--P-end", "1e29"])
-    assert [row["engine"] for row in rows] == ["numba", "jax"]
+    short = ["--members", "2", "--lanes", "8", "--chunk", "0.01", "--P-end", "1e29"]
+    rows = benchmark("ensemble").main([*short, "--engines", "slide", "chunk"])
+    assert [row["engine"] for row in rows] == ["numba chunk", "numba slide", "jax slide", "jax chunk"]
     assert all(row["members/s"] > 0 for row in rows)
-    assert np.isfinite(rows[1]["ratio"])
+    assert all(np.isfinite(row["ratio"]) for row in rows)
     assert "members/s" in capsys.readouterr().out
+
+
+def test_the_scheduler_benchmark_runs(capsys):
+    pytest.importorskip("distributed")
+    small = ["--chunks", "20", "--workers", "1", "--members", "8", "--chunk", "0.1", "--P-end", "1e28"]
+    without, with_profiles, *chunks = benchmark("scheduler").main(small)
+    assert with_profiles["store bytes"] > without["store bytes"] > 0
+    assert all(row["ms a chunk"] > 0 for row in chunks)
+    assert "ms a chunk" in capsys.readouterr().out

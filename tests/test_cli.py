@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import gpucrust
-from gpucrust import cli, plots
+from gpucrust import cli, output, plots
 from gpucrust.cli.inspect import KINDS, LETTERS
 from gpucrust.plots import INNER_CRUST
 
@@ -147,10 +147,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder, run, monkeypatch):
     def full(self, *_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    monkeypatch.setattr(output.NetcdfSink, "write", full)
     status, _, err = run("run", "s.toml", "--quiet")
     assert status == 2
-    assert err.strip() == "gpucrust: No space left on device"
+    assert err.strip() == "gpucrust: No space left on device; nothing was written"
     assert [p.name for p in folder.iterdir()] == ["s.toml"]
 
 

@@ -22,10 +22,10 @@ from gpucrust.layers import (
     thickness_times_g,
 )
 from gpucrust.masses import load_model
+from gpucrust.planning import recorded_pressures
 from gpucrust.reactions import CHANNEL_DZ
 from gpucrust.slopes import marginal_slope
 from gpucrust.stepper import SEGMENT
-from gpucrust.sweep import recorded_pressures
 
 MODELS = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
 P = np.geomspace(1e30, 1e31, 400)

@@ -19,9 +19,9 @@ from gpucrust.ensemble import Evolution, Members, Physics, Stepper, evolve
 from gpucrust.layers import Regime
 from gpucrust.masses import load_model
 from gpucrust.nuclide import nuclide_name, parse_nuclide
+from gpucrust.planning import Plan, make_plan, recorded_pressures
 from gpucrust.status import Status
 from gpucrust.stepper import TRACED
-from gpucrust.sweep import Plan, make_plan, recorded_pressures
 
 SWEEP = Path(__file__).parent.parent / "sweeps" / "one_component.toml"
 

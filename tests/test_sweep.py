@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from gpucrust import sweep as sweep_module
+from gpucrust import costs
 from gpucrust.config import SweepError, check_sweep
-from gpucrust.sweep import check_memory, make_plan, on_device, recorded_pressures
+from gpucrust.costs import check_dataset, check_work, working_memory
+from gpucrust.planning import Chunks, blocks, make_chunks, make_plan, recorded_pressures
+from gpucrust.sweep import on_device
 
 
 def plan_of(axes, **sections):
@@ -59,12 +61,56 @@ def test_every_member_finds_its_own_evolution():
     np.testing.assert_array_equal(e.pycno_log10_scale[plan.evolution_of], indices[2] * 2.0)
 
 
-def test_what_cannot_fit_is_refused_before_it_is_tried(monkeypatch):
-    plan = plan_of({"g": {"start": 1e14, "stop": 2e14, "num": 100}})
-    monkeypatch.setattr(sweep_module, "free_memory", lambda: plan.memory // 3)
-    with pytest.raises(SweepError, match=r"raise stepper.dlnP from 0.01 to 0.03\d*, or run it in \d parts"):
-        check_memory(plan)
-    with pytest.raises(SweepError, match="1e\\+18 members"):
+def test_a_plan_of_many_members_holds_no_list_of_them():
+    plan = plan_of({"g": {"start": 1e14, "stop": 2e14, "num": 1000}, "mdot": [1e3, 1e4], "sample": 1_000_000})
+    assert plan.n_members == 2_000_000_000
+    assert plan.n_evolutions == 2_000_000_000 - 1_000_000 * (2000 - len(plan.products))
+    last = plan.members(np.array([plan.n_evolutions - 1]))
+    assert (last.sample[0], last.g_mdot[0]) == (999_999, 2e14 * 1e4)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 24, 30, 119, 120, 1000])
+def test_blocks_make_up_the_whole_in_order(most):
+    shape = (2, 3, 1, 4, 5)
+    numbers = np.arange(120).reshape(shape)
+    parts = [numbers[block].ravel() for block in blocks(shape, most)]
+    np.testing.assert_array_equal(np.concatenate(parts), numbers.ravel())
+    assert max(len(part) for part in parts) == len(parts[0]) <= most
+
+
+@pytest.mark.parametrize("save_every", [None, 1, 9, 64, 1000])
+def test_chunks_make_up_all_evolutions(save_every):
+    plan = plan_of({"sample": 700})
+    chunks = make_chunks(plan, save_every)
+    np.testing.assert_array_equal(np.concatenate([chunks[k] for k in range(len(chunks))]), np.arange(700))
+    assert chunks.size >= (save_every or 8)
+    assert chunks.size.bit_count() == 1
+    with pytest.raises(IndexError):
+        chunks[len(chunks)]
+
+
+def test_what_cannot_fit_is_refused_with_what_would(monkeypatch, tmp_path):
+    plan = plan_of({"sample": 10_000})
+    chunks = make_chunks(plan, 8192)
+    fits = Chunks(10_000, 1024)
+    monkeypatch.setattr(costs, "free_memory", lambda: working_memory(plan, fits) + 1)
+    with pytest.raises(SweepError, match="--save-every 1024 would fit"):
+        check_work(plan, chunks)
+    check_work(plan, fits)
+    with pytest.raises(SweepError, match="in each of 2 processes"):
+        check_work(plan, fits, processes=2)
+    with pytest.raises(SweepError, match=r"output\.profiles = false, or write it to a file"):
+        check_dataset(plan)
+    monkeypatch.setattr(costs, "free_disk", lambda _: 10**8)
+    with pytest.raises(SweepError, match=r"of disk and 95\.4 MiB are free: output\.profiles = false needs less"):
+        check_work(plan, fits, tmp_path)
+    monkeypatch.setattr(costs, "free_memory", lambda: 10**6)
+    with pytest.raises(SweepError, match=r"raise stepper.dlnP from 0.01"):
+        check_work(plan, fits)
+
+
+def test_more_members_than_can_be_counted():
+    with pytest.raises(SweepError, match=r"1e\+18 members and 1e\+12 pairs"):
         plan_of({name: {"start": 1, "stop": 2, "num": 1_000_000} for name in ("g", "mdot", "pycno_log10_scale")})
 
 

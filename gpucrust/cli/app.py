@@ -4,14 +4,17 @@ import difflib
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import gpucrust
+from gpucrust.cache import use_cache
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from gpucrust.status import Status
 
 ORDER = ("init", "run", "info", "plot", "report", "export", "sensitivity", "models", "masses", "doctor")
 """Commands in help: as one works, not as modules are imported."""
@@ -33,37 +36,45 @@ app = typer.Typer(
 )
 
 SweepFile = Annotated[Path, typer.Argument(help="sweep file (TOML)", show_default=False)]
-Result = Annotated[Path, typer.Argument(help="result of a sweep (netCDF)", show_default=False)]
+Result = Annotated[Path, typer.Argument(help="result of a sweep (netCDF or Zarr)", show_default=False)]
 Setting = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE over the file's, as axes.g=[1e14,2e14]")]
 
 
 def main() -> None:
     """Entry point of the command `gpucrust`."""
+    use_cache()
     try:
         status = app(standalone_mode=False)
     except typer.Abort:
         raise SystemExit(130) from None
     except (ValueError, OSError, MemoryError) as error:
-        print(f"gpucrust: {_sentence(error)}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _fail(sentence(error), 2)
     except Exception as error:
+        if hasattr(error, "exit_status"):  # a run that was stopped
+            _fail(str(error), error.exit_status)
         # a wrong option or argument; the class is typer's or click's, by version
         if not hasattr(error, "format_message"):
             raise
-        print(f"gpucrust: {' '.join(error.format_message().split())}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _fail(error.format_message(), 2)
     except KeyboardInterrupt:
-        print("gpucrust: interrupted; nothing was written", file=sys.stderr)
-        raise SystemExit(130) from None
+        _fail("interrupted", 130)
     raise SystemExit(status if isinstance(status, int) else 0)
 
 
-def _sentence(error: Exception) -> str:
+def _fail(message: str, status: int) -> NoReturn:
+    """One line on standard error, whatever characters names in it have."""
+    line = " ".join(message.split())
+    print("gpucrust: " + "".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
+    raise SystemExit(status) from None
+
+
+def sentence(error: Exception) -> str:
+    """What went wrong, in one line."""
     if isinstance(error, MemoryError):
         return "out of memory: take fewer members, or raise stepper.dlnP"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())
+    return str(error)
 
 
 def nearest(given: str, valid: Iterable[str]) -> str:
@@ -73,29 +84,39 @@ def nearest(given: str, valid: Iterable[str]) -> str:
 
 
 def open_result(path: Path) -> "xr.Dataset":
-    import xarray as xr
-
+    """A result, netCDF or Zarr; its variables are read when they are used."""
     from gpucrust.config import SweepError
+    from gpucrust.output import open_output
 
-    if not path.is_file():
+    if not path.exists():
         raise SweepError(f"{path}: there is no such file")
     try:
-        ds = xr.load_dataset(path, engine="netcdf4")
+        ds = open_output(path)
     except (OSError, ValueError) as error:
-        raise SweepError(f"{path}: not a netCDF file that can be read") from error
+        raise SweepError(f"{path}: not a netCDF file or Zarr store that can be read") from error
     if "gpucrust" not in ds.attrs.get("source", ""):
         raise SweepError(f"{path}: not a result of gpucrust")
     return ds
 
 
+def count_statuses(ds: "xr.Dataset") -> "dict[Status, int]":
+    """How many members ended how."""
+    import numpy as np
+
+    from gpucrust.status import Status
+
+    found = np.bincount(ds.status.values.ravel(), minlength=len(Status))
+    return {status: int(found[status]) for status in Status}
+
+
 def print_failures(ds: "xr.Dataset") -> None:
-    """A table of members that have no result, or a remark."""
+    """A table of members by how they ended, unless all ended plainly."""
     from rich.console import Console
     from rich.table import Table
 
     from gpucrust.status import Status
 
-    counts = {status: int((ds.status == int(status)).sum()) for status in Status}
+    counts = count_statuses(ds)
     if counts[Status.OK] == ds.status.size:
         return
     table = Table("status", "members", "meaning", title="not every member ended plainly")

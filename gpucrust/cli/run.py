@@ -1,35 +1,67 @@
 """gpucrust run."""
 
+import os
+import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import typer
 
-from gpucrust.cli.app import Setting, SweepFile, app, print_failures
+from gpucrust.cli.app import Setting, SweepFile, app, open_result, sentence
+from gpucrust.cli.progress import Reporting, reporting
 
 if TYPE_CHECKING:
-    from gpucrust.ensemble import Progress
+    from gpucrust.planning import Chunks, Plan
+    from gpucrust.sweep import Standing
+
+MOST_DRAWN = 10_000
+"""Members of a result that gets a figure of its own accord."""
+
+
+class Stopped(Exception):
+    """A run that ended before its end; the message is one line."""
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end: a job's time is over, or the machine goes down."""
 
 
 @app.command()
 def run(
     sweep: SweepFile,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="netCDF file; default: SWEEP.nc here")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="NAME.nc or NAME.zarr; default: SWEEP.nc here")
+    ] = None,
     settings: Setting = None,
     device: Annotated[str | None, typer.Option(help="cpu or gpu; default: what JAX prefers")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be computed, and stop")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where a run to this output stopped")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes on this machine (needs Dask)")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="address of a Dask scheduler, as tcp://HOST:PORT")] = None,
+    save_every: Annotated[
+        int | None, typer.Option(min=1, help="evolutions saved at a time; default: by the sweep's size")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be computed, what it costs, stop")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
+    json_lines: Annotated[bool, typer.Option("--json", help="progress and summary as lines of JSON")] = False,
 ) -> None:
-    """Compute a sweep; write the dataset (netCDF) and, beside it, a figure (PNG).
+    """Compute a sweep; write the dataset (netCDF or Zarr) and, beside it, a figure (PNG).
 
     \b
     gpucrust run sweeps/figure1.toml
     gpucrust run sweeps/figure1.toml -o fast.nc --set stepper.chunk=0.01 --set axes.g=[1e14,2e14]
-    gpucrust run sweeps/ashes.toml --dry-run        how many crusts, how much memory
+    gpucrust run sweeps/ashes.toml --dry-run        how many crusts, how much memory, disk and time
+    gpucrust run large.toml -o large.zarr --resume  go on where a run to this output stopped, if any did
     """
     from gpucrust.config import SweepError, load_sweep
 
@@ -37,77 +69,194 @@ def run(
     if device not in (None, "cpu", "gpu"):
         raise SweepError(f"--device {device}: allowed are cpu and gpu")
     chosen: Literal["cpu", "gpu"] | None = "cpu" if device == "cpu" else "gpu" if device == "gpu" else None
+    if workers and scheduler:
+        raise SweepError("--workers starts processes here, --scheduler uses those of a cluster: give one of them")
     checked = load_sweep(sweep, settings or [])
     figure = target.with_suffix(".png")
-    check_targets(target, figure, overwrite)
+    check_target(target)
+    if not (overwrite or resume):
+        check_absent(target, figure)
 
-    from gpucrust.dataset import write_netcdf
-    from gpucrust.sweep import check_memory, compute, make_plan, on_device
+    from gpucrust.filing import finished, run_to_file
+    from gpucrust.planning import make_chunks, make_plan
+    from gpucrust.sweep import on_device
 
     plan = make_plan(checked, sweep.parent)
-    for sentence in plan.left_out:
-        print(f"gpucrust: note: {sentence}", file=sys.stderr)
-    if dry_run:
-        print(
-            f"{plan.n_members} members, {plan.n_evolutions} distinct evolutions, {len(plan.pressures)} pressures; "
-            f"about {plan.memory / 2**20:.3g} MiB of memory"
-        )
-        check_memory(plan)
+    report = reporting(quiet, json_lines)
+    for left_out in plan.left_out:
+        report.note(left_out)
+    with on_device(None if workers or scheduler else chosen):
+        if dry_run:
+            _tell_costs(plan, make_chunks(plan, save_every), target, workers or 1, report)
+            return
+    if resume and not overwrite and finished(plan, target):
+        report.note(f"{target} is finished")
         return
-    check_memory(plan)
-    with on_device(chosen):
-        pass
-    with _progress(quiet) as progress:
-        ds = compute(plan, device=chosen, progress=progress)
-    write_netcdf(ds, target)
-    from gpucrust.plots import KINDS, default_kind, write_figure
+    command = ["gpucrust", "run", str(sweep), "-o", str(target), *(x for s in settings or [] for x in ("--set", s))]
+    command += ["--resume", *(["--overwrite"] if overwrite else [])]
+    started = time.perf_counter()
+    with (
+        _how_to_go_on(target, command, report),
+        Stop(at_once=bool(workers or scheduler)) as stop,
+        report,
+    ):
 
-    write_figure(KINDS[default_kind(ds)](ds), figure)
-    if not quiet:
-        print(f"wrote {target} and {figure}")
-        print_failures(ds)
+        def progress(state: "Standing") -> None:
+            stop.check()
+            report.standing(state)
+
+        run_to_file(
+            plan,
+            target,
+            resume=resume,
+            overwrite=overwrite,
+            save_every=save_every,
+            device=chosen,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+        )
+    ds = open_result(target)
+    drawn = ds.sizes["member"] <= MOST_DRAWN
+    if drawn:
+        from gpucrust.plots import KINDS, default_kind, write_figure
+
+        write_figure(KINDS[default_kind(ds)](ds), figure)
+    report.finished(target, figure if drawn else None, ds, time.perf_counter() - started)
 
 
-def check_targets(target: Path, figure: Path, overwrite: bool) -> None:
+def check_target(target: Path) -> None:
     from gpucrust.config import SweepError
 
-    if target.suffix != ".nc":
-        raise SweepError(f"--output {target}: write a netCDF file, NAME.nc")
+    if target.suffix not in (".nc", ".zarr"):
+        raise SweepError(f"--output {target}: write netCDF, NAME.nc, or Zarr, NAME.zarr")
     if not target.parent.is_dir():
         raise SweepError(f"--output {target}: there is no folder {target.parent}")
-    for path in (target, figure):
-        if path.exists() and not overwrite:
+    if not os.access(target.parent, os.W_OK):
+        raise SweepError(f"--output {target}: nothing may be written to {target.parent}")
+    replaceable = (target / "zarr.json").exists() if target.suffix == ".zarr" else target.is_file()
+    if target.exists() and not replaceable:
+        raise SweepError(f"--output {target}: what is there is no result, and is not replaced")
+
+
+def check_absent(*paths: Path) -> None:
+    from gpucrust.config import SweepError
+
+    for path in paths:
+        if path.exists():
             raise SweepError(f"{path} exists: give another name with -o, or --overwrite")
 
 
+class Stop:
+    """Ctrl-C, and the signal by which batch systems ask a job to end: a run ends at its next step, or at once if
+    asked again or told to.
+
+    An exception raised just anywhere may be lost: JAX has functions that the garbage collector calls.
+    """
+
+    def __init__(self, at_once: bool) -> None:
+        self.at_once = at_once
+        self.asked: type[KeyboardInterrupt] | None = None
+
+    def __enter__(self) -> Self:
+        self.before = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def ask(self, number: int, _: FrameType | None) -> None:
+        """The handler of the signals."""
+        at_once = self.at_once or self.asked is not None
+        self.asked = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if at_once:
+            raise self.asked
+        if sys.stderr.isatty():
+            print("\ngpucrust: stopping at the next step; once more to stop at once", file=sys.stderr)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if asked to stop."""
+        if self.asked is not None:
+            raise self.asked
+
+
 @contextmanager
-def _progress(quiet: bool) -> "Iterator[Callable[[Progress], None] | None]":
-    """A progress bar on standard error: members done, rate, time left."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+def _how_to_go_on(target: Path, command: list[str], report: Reporting) -> Iterator[None]:
+    """Turn what stops a run into one line that says what is saved and how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, OSError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        from gpucrust.folder import Folder
+        from gpucrust.store import Store
 
-    columns = (
-        TextColumn("{task.fields[members]} members"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        folder = Folder(target)
+        saved = total = 0
+        if folder.store.exists():
+            store = Store(folder.store)
+            saved, total = len(store.status()), store.chunks.n
+        report.stopped(saved, total, shlex.join(command))
+        if isinstance(error, KeyboardInterrupt):
+            what, status = "interrupted", 143 if isinstance(error, Terminated) else 130
+        elif isinstance(error, RuntimeError):
+            what, status = "the device is out of memory: give a smaller --save-every or stepper.batch", 2
+        else:
+            what, status = sentence(error), 2
+        rest = (
+            f"{saved} of {total} evolutions are saved, go on with: {shlex.join(command)}"
+            if total
+            else "nothing was written"
+        )
+        raise Stopped(f"{what}; {rest}", status) from error
+
+
+def _tell_costs(plan: "Plan", chunks: "Chunks", target: Path, processes: int, report: Reporting) -> None:
+    """Axes, members, evolutions and chunks; memory and disk, which must be there; time."""
+    from gpucrust.costs import calibrate, check_work, disk, free_disk, free_memory, size, working_memory
+    from gpucrust.planning import AXES
+
+    axes = plan.sweep.axes
+    values: dict[str, list] = {name: list(getattr(axes, name)) for name in AXES if name != "sample"}
+    values |= {"mass_model": [m.name for m in plan.models], "sample": list(range(axes.sample))}
+    lines = {name: _axis(values[name]) for name in AXES}
+    lines[""] = (
+        f"{plan.n_members} members, {plan.n_evolutions} distinct evolutions, {len(plan.pressures)} pressures; "
+        f"{len(chunks)} chunks of {min(chunks.size, chunks.n)}"
     )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=1.0, members="compiling: 0", rate="")
+    memory, needed = working_memory(plan, chunks) * processes, disk(plan, chunks)
+    lines["memory"] = f"about {size(memory)} of {size(free_memory())} free"
+    lines["disk"] = f"about {size(needed)} of {size(free_disk(target.parent))} free"
+    report.plan(lines, {})
+    check_work(plan, chunks, target.parent, processes)
+    speed = calibrate(plan, chunks)
+    seconds = plan.n_evolutions / speed.evolutions_per_second / processes + speed.compile_seconds
+    bound = "" if speed.whole else ", by the beginning of some"
+    rate = f"{speed.evolutions_per_second:.3g} evolutions/s a process{bound}"
+    report.plan(
+        {"time": f"about {_duration(seconds)} ({rate})"},
+        {
+            "axes": {name: len(x) for name, x in values.items()},
+            "members": plan.n_members,
+            "evolutions": plan.n_evolutions,
+            "pressures": len(plan.pressures),
+            "chunks": len(chunks),
+            "evolutions_in_a_chunk": chunks.size,
+            "memory_bytes": memory,
+            "disk_bytes": needed,
+            "seconds": seconds,
+        },
+    )
 
-        def update(state: "Progress") -> None:
-            failed = f", {state.failed} failed" if state.failed else ""
-            bar.update(
-                task,
-                completed=state.fraction,
-                members=f"{state.done}/{state.total}{failed}",
-                rate=f"{state.done / state.elapsed:.3g}/s",
-            )
 
-        yield update
+def _axis(values: list) -> str:
+    shown = [v if isinstance(v, str) else f"{v:g}" for v in values]
+    return f"{len(shown)}: " + (", ".join(shown) if len(shown) <= 6 else f"{shown[0]} to {shown[-1]}")
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.2g} s"

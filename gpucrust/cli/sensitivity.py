@@ -38,13 +38,17 @@ def sensitivity(
     gpucrust sensitivity sweeps/sensitivity.toml --of total_heat,mu_e@1e31,layer_thickness -o layers.nc
     gpucrust sensitivity sweeps/sensitivity.toml --wrt dz31 --set axes.mass_model=DZ31
     """
-    from gpucrust.cli.run import check_targets
+    from gpucrust.cli.run import check_absent, check_target
     from gpucrust.config import SweepError, load_sweep
 
     target = output or Path(f"{sweep.stem}-sensitivity.nc")
     checked = load_sweep(sweep, settings or [])
     figure = target.with_suffix(".png")
-    check_targets(target, figure, overwrite)
+    if target.suffix != ".nc":
+        raise SweepError(f"--output {target}: write a netCDF file, NAME.nc")
+    check_target(target)
+    if not overwrite:
+        check_absent(target, figure)
 
     from gpucrust.dataset import write_netcdf
     from gpucrust.sensitivity_parameters import FAMILIES

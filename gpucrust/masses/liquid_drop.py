@@ -28,6 +28,7 @@ from gpucrust import eos
 from gpucrust.constants import COULOMB, NEUTRON_EXCESS
 from gpucrust.masses.tables import MassTableError
 from gpucrust.precision import needs_x64
+from gpucrust.textfile import read_text
 
 PROTON_EXCESS = 6.77798574  # m_p - m_u, MeV (CODATA 2018)
 CITATION = (
@@ -77,11 +78,9 @@ class LiquidDropConstants:
         value that is no finite number, is negative, or is zero where the drop cannot do without.
         """
         try:
-            given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise MassTableError(f"{path}: {error.strerror}") from None
-        except ValueError as error:  # not TOML, or not text
-            raise MassTableError(f"{path}: {error}") from None
+            given = tomllib.loads(read_text(Path(path)))
+        except (ValueError, RecursionError) as error:  # not TOML, or not text
+            raise MassTableError(f"{path}: {' '.join(str(error).split())}") from None
         allowed = [field.name for field in fields(cls)]
         for name, value in given.items():
             if name not in allowed:

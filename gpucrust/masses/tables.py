@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import platformdirs
 
+from gpucrust.textfile import read_text
+
 COLUMNS = ("Z", "N", "mass_excess")
 LAST_Z, LAST_N = 150, 350  # no published table goes further: a larger number is a typing error
 # median distances from AME2016 in MeV; the theories in use are within 1 MeV of it
@@ -116,7 +118,10 @@ def read_csv(path: Path, name: str, citation: str | None = None) -> MassTable:
     Lines that begin with # are comments; the citation, where none is given, is the first of them. Raises
     MassTableError for anything but a sound table. Whether its numbers are plausible `read_user_table` asks.
     """
-    lines = _read_text(path).splitlines()
+    try:
+        lines = read_text(path).splitlines()
+    except ValueError as error:
+        raise MassTableError(f"{path}: {error}") from None
     numbered = [(i, line) for i, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
     if not numbered:
         raise MassTableError(f"{path}: the file is empty")
@@ -140,18 +145,6 @@ def read_csv(path: Path, name: str, citation: str | None = None) -> MassTable:
     if citation is None:
         citation = next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), str(path))
     return MassTable.from_rows(name, ((Z, N, m) for (Z, N), m in masses.items()), citation)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")  # spreadsheets put a byte-order mark first
-    except OSError as error:
-        raise MassTableError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise MassTableError(f"{path}: not a text file") from None
-    if "\0" in text:
-        raise MassTableError(f"{path}: not a text file")
-    return text
 
 
 def _read_row(where: str, *fields: str) -> tuple[int, int, float]:

@@ -265,9 +265,9 @@ def test_single_precision_is_refused():
 
 def test_constants_from_toml(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text("binding = 16\npairing = 0\n", encoding="utf-8")
+    path.write_text("binding = 16\npairing = 0\n", encoding="UTF-8")
     assert LiquidDropConstants.from_toml(path) == replace(MB_REFIT, binding=16.0, pairing=0.0)
-    path.write_text(MB_REFIT.to_toml(), encoding="utf-8")
+    path.write_text(MB_REFIT.to_toml(), encoding="UTF-8")
     assert LiquidDropConstants.from_toml(str(path)) == MB_REFIT
     assert tomllib.loads(MB_REFIT.to_toml()) == asdict(MB_REFIT)
 
@@ -284,7 +284,7 @@ def test_constants_from_toml(tmp_path):
         ("pairing = -1", "pairing = -1 is not positive"),
         ("[binding]\nx = 1", "is not a finite number"),
         ("binding = ", "Invalid value"),
-        (b"\xff", "utf-8"),
+        (b"\xff", "UTF-8"),
     ],
 )
 def test_bad_constants_are_refused_in_one_line(tmp_path, text, message):

@@ -1,0 +1,5 @@
+"""python -m gpucrust.cli."""
+
+from gpucrust.cli import main
+
+main()

@@ -1,0 +1,169 @@
+"""What a plan needs of memory, disk and time, and whether it is there."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gpucrust.config import SweepError
+from gpucrust.ensemble import LANE_GROUP, Progress, crews_and_lanes, evolve
+from gpucrust.planning import BLOCK_BYTES, Chunks, Plan
+from gpucrust.records import records_of
+
+PROGRAM = 700 * 2**20
+"""Bytes of Python, JAX and a compiled program."""
+EVOLUTION_POINT = 200
+"""Bytes of working memory an evolution and recorded pressure while it is computed: on the device, and its results."""
+EVOLUTION = 60_000
+"""Bytes of working memory an evolution besides."""
+COPIES = 3
+"""Of a block of the dataset while it is put together."""
+COMPRESSION = 0.3
+"""Bytes on disk over bytes in memory; 0.13 to 0.29 were measured (docs/scale.md)."""
+CALIBRATION = 20.0
+"""Seconds that a calibration may take, after compiling."""
+
+
+def working_memory(plan: Plan, chunks: Chunks) -> int:
+    """Of a process that computes and writes chunk by chunk, bytes."""
+    n = min(chunks.size, chunks.n)
+    evolving = n * (EVOLUTION + EVOLUTION_POINT * len(plan.pressures) + 2 * plan.evolution_bytes)
+    block = COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)
+    return PROGRAM + max(evolving, block)
+
+
+def dataset_memory(plan: Plan) -> int:
+    """Of the dataset of all members, and its making, bytes."""
+    return COPIES * plan.member_bytes * plan.n_members
+
+
+def disk(plan: Plan, chunks: Chunks) -> int:
+    """Of the result and, where a sweep has several chunks, the store it is made from, bytes."""
+    store = plan.evolution_bytes * plan.n_evolutions if len(chunks) > 1 else 0
+    return int(COMPRESSION * (store + plan.member_bytes * plan.n_members))
+
+
+def free_memory() -> int:
+    """Memory that this process may still take, bytes: of the machine, and of the control group a job is put in."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        group = Path("/proc/self/cgroup").read_text().split("::", 1)[1].strip()
+        limits = Path("/sys/fs/cgroup") / group.lstrip("/")
+        most = (limits / "memory.max").read_text().strip()
+        if most != "max":
+            free = min(free, int(most) - int((limits / "memory.current").read_text()))
+    except (OSError, IndexError, ValueError, StopIteration):
+        pass
+    return free
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes."""
+    return shutil.disk_usage(folder).free
+
+
+def check_work(plan: Plan, chunks: Chunks, folder: Path | None = None, processes: int = 1) -> None:
+    """Refuse what cannot be computed here, or, with a folder, written there: SweepError with the setting that would."""
+    available, needed = free_memory() // processes, working_memory(plan, chunks)
+    if needed > available:
+        smaller = chunks
+        while smaller.size > LANE_GROUP and working_memory(plan, smaller) > available:
+            smaller = Chunks(chunks.n, smaller.size // 2)
+        if working_memory(plan, smaller) <= available:
+            remedy = f"--save-every {smaller.size} would fit"
+        else:
+            share = available / needed
+            remedy = f"raise stepper.dlnP from {plan.sweep.stepper.dlnP:g} to {plan.sweep.stepper.dlnP / share:.2g}"
+        each = f" in each of {processes} processes" if processes > 1 else ""
+        raise SweepError(
+            f"{min(chunks.size, chunks.n)} evolutions at a time need about {size(needed)} of memory{each} and "
+            f"{size(available)} are free: {remedy}"
+        )
+    if folder is not None:
+        needed, there = disk(plan, chunks), free_disk(folder)
+        if needed > there:
+            wants = plan.sweep.output.profiles or plan.sweep.output.composition
+            remedy = "output.profiles = false needs less" if wants else "take fewer members"
+            raise SweepError(
+                f"{plan.n_members} members need about {size(needed)} of disk and {size(there)} are free: {remedy}"
+            )
+
+
+def check_dataset(plan: Plan) -> None:
+    """Refuse a dataset that cannot be held in memory: SweepError with what can be done."""
+    available, needed = free_memory(), dataset_memory(plan)
+    if needed > available:
+        share = available / needed
+        dlnP = plan.sweep.stepper.dlnP
+        profiles = f"raise stepper.dlnP from {dlnP:g} to {dlnP / share:.2g}, set output.profiles = false, "
+        raise SweepError(
+            f"the dataset of {plan.n_members} members needs about {size(needed)} of memory and {size(available)} are "
+            f"free: {profiles if plan.sweep.output.profiles else ''}or write it to a file with `gpucrust run`"
+        )
+
+
+def size(count: float) -> str:
+    """Bytes, for a person."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} TiB"
+
+
+# --- time
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How fast evolutions are computed here."""
+
+    evolutions_per_second: float
+    compile_seconds: float
+    whole: bool  # whether evolutions were followed to their end
+
+
+class _Enough(Exception):
+    """A calibration has taken its time."""
+
+
+def calibrate(plan: Plan, chunks: Chunks) -> Calibration:
+    """Evolve some evolutions of the plan, as many as there are lanes, evenly spread over its axes."""
+    crews, lanes = crews_and_lanes(min(chunks.size, chunks.n), plan.sweep.stepper.batch or None)
+    n = min(crews * lanes, chunks.n)
+    numbers = np.unique(np.linspace(0, chunks.n - 1, n).astype(int))
+    seen: list[tuple[float, float]] = []
+
+    def look(p: Progress) -> None:
+        seen.append((time.perf_counter(), p.fraction))
+        if seen[-1][0] - seen[0][0] > CALIBRATION:
+            raise _Enough
+
+    def once() -> float:
+        seen.clear()
+        began = time.perf_counter()
+        evolution = evolve(
+            plan.members(numbers),
+            plan.models,
+            plan.sweep.ash_fractions(),
+            plan.pressures,
+            plan.physics,
+            plan.stepper,
+            batch=lanes,
+            progress=look,
+        )
+        records_of(plan, evolution)
+        return time.perf_counter() - began
+
+    try:
+        first = once()
+        second = once()
+        return Calibration(len(numbers) / second, max(0.0, first - second), True)
+    except _Enough:
+        (t0, f0), (t1, f1) = seen[0], seen[-1]
+        return Calibration(len(numbers) * (f1 - f0) / (t1 - t0), 0.0, False)

@@ -1,0 +1,237 @@
+"""Sweeps to files: chunk after chunk, here or on a cluster, from where a run stopped; then written by one writer.
+
+What is computed does not depend on how: chunks of any size, any number of workers, interruptions give the same bits.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+
+from gpucrust.config import SweepError
+from gpucrust.costs import check_work
+from gpucrust.dataset import identity, member_variables, scarce_left_out, shared_variables
+from gpucrust.ensemble import Progress
+from gpucrust.folder import Folder
+from gpucrust.output import move_into_place, open_output, write_blocks
+from gpucrust.planning import AXES, Chunks, Plan, make_chunks
+from gpucrust.records import Records, concatenate, take
+from gpucrust.status import Status
+from gpucrust.store import Store, StoreError, different
+from gpucrust.sweep import Device, Report, Reporter, compute_all, compute_chunk, device_name
+
+NEAR = 256
+"""Evolutions this close to each other are read from a store at once."""
+
+
+class Source(Protocol):
+    """Records of all evolutions, wherever they are."""
+
+    def read(self, first: int, last: int) -> Records:
+        """Those of evolutions first..last-1."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Records held in memory."""
+
+    records: Records
+
+    def read(self, first: int, last: int) -> Records:
+        """See Source."""
+        return take(self.records, np.arange(first, last))
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A chunk that has been computed."""
+
+    number: int
+    status: np.ndarray
+    device: str
+    seconds: float
+
+
+def finished(plan: Plan, target: Path) -> bool:
+    """Whether `target` is the result of this plan; raises SweepError if it is of another sweep."""
+    if not target.exists():
+        return False
+    try:
+        with open_output(target) as ds:
+            stored = {key: str(ds.attrs[key]) for key in identity(plan)}
+    except (OSError, ValueError, KeyError) as error:
+        raise SweepError(f"{target}: not a result of gpucrust; give another name with -o") from error
+    if stored != identity(plan):
+        difference = different(stored, identity(plan))
+        raise StoreError(f"{target} is the result of another sweep ({difference}): give another name with -o")
+    return True
+
+
+def run_to_file(
+    plan: Plan,
+    target: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    save_every: int | None = None,
+    device: Device | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Report | None = None,
+) -> np.ndarray:
+    """Compute a plan and write its dataset to `target`, NAME.nc or NAME.zarr; returns the status of its evolutions.
+
+    A sweep of one chunk is held in memory. Otherwise chunks are saved beside `target`, in NAME.nc.partial, and
+    `resume` goes on from there. save_every: evolutions in a chunk of a new store. workers: processes on this
+    machine; scheduler: address of a Dask scheduler whose workers see `target`'s folder.
+
+    Raises SweepError for what cannot be done, and OSError where the disk fails; what was saved stays.
+    """
+    folder = Folder(target)
+    folder.acquire()
+    try:
+        started = time.perf_counter()
+        chunks = make_chunks(plan, save_every)
+        store = _open_store(folder, plan, resume, overwrite)
+        if store is not None:
+            chunks = store.chunks
+        else:
+            check_work(plan, chunks, folder.path, workers or 1)
+            if len(chunks) > 1 or workers or scheduler:
+                store = Store.create(folder.store, plan, chunks)
+        folder.log("resumed" if store is not None and resume else "started", evolutions=chunks.n, chunks=len(chunks))
+        if store is None:
+            reporter = Reporter(chunks, progress)
+            records = compute_all(plan, chunks, device, reporter)
+            source: Source = InMemory(records)
+            folder.log("chunk", device=device_name(device), elapsed=time.perf_counter() - started)
+            status = records.status
+        else:
+            reporter = Reporter(chunks, progress, store.status())
+            computing = _computer(plan, store, device, workers, scheduler, reporter)
+            _compute_pending(store, folder, computing, reporter)
+            source, status = store, store.status()
+        counts = np.bincount(status, minlength=len(Status))
+        folder.log("computed", **{s.name.lower(): int(counts[s]) for s in Status if counts[s]})
+        write_result(plan, source, chunks, folder, reporter)
+        folder.remove()
+        return status
+    finally:
+        folder.release()
+
+
+def _open_store(folder: Folder, plan: Plan, resume: bool, overwrite: bool) -> Store | None:
+    """The store to go on with; None where there is none."""
+    if not folder.store.exists():
+        return None
+    if overwrite and not resume:
+        folder.discard()
+        return None
+    store = Store(folder.store)
+    if store.identity != identity(plan):
+        difference = different(store.identity, identity(plan))
+        raise StoreError(
+            f"{folder.path} holds another sweep ({difference}): --overwrite discards it, -o leaves it alone"
+        )
+    if not resume:
+        done = len(store.chunks) - len(store.pending())
+        raise StoreError(
+            f"{folder.path} holds {done} of {len(store.chunks)} chunks of this sweep: "
+            "go on with --resume, or start afresh with --overwrite"
+        )
+    return store
+
+
+Computing = Callable[[list[int]], Iterable[Computed]]
+
+
+def _computer(
+    plan: Plan, store: Store, device: Device | None, workers: int | None, scheduler: str | None, reporter: Reporter
+) -> Computing:
+    """A function that computes and saves chunks, here or on a cluster."""
+    if workers or scheduler:
+        from gpucrust import cluster
+
+        return lambda pending: cluster.compute(plan, store, pending, device, workers, scheduler)
+
+    def here(pending: list[int]) -> Iterator[Computed]:
+        for k in pending:
+            yield compute_and_save(plan, store, k, device, reporter.within)
+
+    return here
+
+
+def compute_and_save(
+    plan: Plan,
+    store: Store,
+    k: int,
+    device: Device | None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Computed:
+    """Compute chunk k and put it in its place. Doing it twice does no harm."""
+    started = time.perf_counter()
+    records = compute_chunk(plan, store.chunks, k, device, progress)
+    store.write(k, records)
+    return Computed(k, records.status, device_name(device), time.perf_counter() - started)
+
+
+def _compute_pending(store: Store, folder: Folder, computing: Computing, reporter: Reporter) -> None:
+    """Compute what is missing, then read everything again, and compute again what is damaged."""
+    started = time.perf_counter()
+    pending = store.pending()
+    while True:
+        for done in computing(pending):
+            failed = int(np.sum(done.status > Status.SWITCHED_TO_MIXED))
+            folder.log(
+                "chunk",
+                number=done.number,
+                failed=failed,
+                device=done.device,
+                seconds=round(done.seconds, 3),
+                elapsed=round(time.perf_counter() - started, 3),
+            )
+            reporter.chunk_done(done.status)
+        pending = store.damaged()
+        if not pending:
+            return
+        folder.log("damaged", chunks=pending)
+        reporter.count_again(store.status())
+
+
+def write_result(plan: Plan, source: Source, chunks: Chunks, folder: Folder, reporter: Reporter) -> None:
+    """Write the dataset of all records and put it in its place."""
+    nuclides = None
+    if plan.sweep.output.composition:
+        ranges = (chunks[k] for k in range(len(chunks)))
+        nuclides = scarce_left_out(source.read(int(x[0]), int(x[-1]) + 1) for x in ranges)
+    sizes = dict(zip(AXES, plan.shape, strict=True))
+    sizes |= {"pressure": len(plan.pressures), "member": plan.n_members, "layer": 0}
+    if nuclides is not None:
+        sizes["nuclide"] = len(nuclides)
+    shared = shared_variables(plan, folder.info(), nuclides)
+
+    def parts() -> Iterator[tuple[dict[str, slice], xr.Dataset]]:
+        members = layers = 0
+        for block in plan.blocks():
+            numbers = np.unique(plan.evolutions_in(block))
+            ds = member_variables(plan, gather(source, numbers), numbers, block, nuclides)
+            ends = members + ds.sizes["member"], layers + ds.sizes["layer"]
+            ranges = {"member": slice(members, ends[0]), "layer": slice(layers, ends[1])}
+            yield dict(zip(AXES, block, strict=True)) | ranges, ds
+            members, layers = ends
+            reporter.writing(members / plan.n_members)
+
+    target = folder.target
+    written = folder.path / f"written{target.suffix}"
+    write_blocks(written, target.suffix, shared, sizes, parts())
+    move_into_place(written, target, folder.path / "replaced")
+
+
+def gather(source: Source, numbers: np.ndarray) -> Records:
+    """The records of evolutions of increasing numbers, near ones read together."""
+    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > NEAR) + 1)
+    return concatenate([take(source.read(int(x[0]), int(x[-1]) + 1), x - x[0]) for x in groups])

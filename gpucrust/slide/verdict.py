@@ -1,0 +1,145 @@
+"""What a trial of the slide engine turns out to be, where packets lead from it, and what is to be done."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gpucrust import eos
+from gpucrust.marginal import SOLVED_H, SOLVED_P
+from gpucrust.network import Network
+from gpucrust.packet import Net, Walk, best_captor, choose, start_walk, zero_net
+from gpucrust.packet import step as walk_step
+from gpucrust.potentials import Sums
+from gpucrust.reactions import CHANNELS
+from gpucrust.slide.net import NOTHING, change_of, settle
+from gpucrust.slide.state import Label, SlideState, is_same, no_label, pick
+from gpucrust.slide.view import Choice, View, crossing, find, most_urgent, next_slider, pair_index
+from gpucrust.stepper import Member, Settings
+
+SHORTEST = 0.05
+"""Of the longest move: one that is shorter is not shortened again because its net changes."""
+WALK_STEPS = 4
+"""Of a packet, in one step of the engine."""
+
+
+class Verdict(NamedTuple):
+    """What a trial turns out to be."""
+
+    accepted: Array
+    passed: Array  # a threshold; P_back is where it is expected
+    P_back: Array
+    urgent: Choice  # of all that may react
+    choice: Choice  # whose packet is to be followed
+    label: Label  # of the choice
+    landed: Array  # a move ends where something becomes possible
+    quiet: Array  # a move ends where nothing does
+    burns: Array  # at constant pressure, something is possible
+    rests: Array  # at constant pressure, nothing is
+
+    @property
+    def channel(self) -> Array:
+        """Of the choice; some channel where it is a fusion or nothing."""
+        return jnp.clip(self.choice.channel, 0, CHANNELS - 1)
+
+
+def judge(state: SlideState, view: View, network: Network, settings: Settings) -> Verdict:
+    """Whether the trial is a solution not beyond a threshold, and what goes on there."""
+    error_P = jnp.abs(jnp.log(eos.pressure(view.n_b, view.sums.mixture, settings.matter) / state.P_trial))
+    first, second = slots_of(state.slider, state)
+    sliding_fusion = state.slider.channel == CHANNELS
+    ratio = view.ratio[pair_index(first, second, state.Y.shape[0])]
+    h = jnp.where(sliding_fusion, ratio, view.g[jnp.clip(state.slider.channel, 0, CHANNELS - 1), first])
+    # (a fusion whose parents have been used up has no burn time)
+    solved = (error_P < SOLVED_P) & (~state.root | (jnp.abs(h) < SOLVED_H) | jnp.isinf(h))
+    beyond, P_back = crossing(state, view)
+    accepted = solved & ~beyond
+
+    urgent, following = most_urgent(view, network), next_slider(state, view, network)
+    landed = accepted & state.moving & urgent.found
+    burns = accepted & ~state.moving & urgent.found
+    i, j, there = find(state.slider, view)
+    slider = Choice(there & state.slides & ~sliding_fusion, i, j, state.slider.channel, following.product)
+    # where a move ends at a threshold its slider is looked at again: the two may oppose each other
+    choice = pick(burns, urgent, pick(landed, slider, following))
+    return Verdict(
+        accepted=accepted,
+        passed=beyond & solved,
+        P_back=P_back,
+        urgent=urgent,
+        choice=choice,
+        label=pick(choice.found, choice.label(state.nuclide), no_label()),
+        landed=landed,
+        quiet=accepted & state.moving & ~urgent.found,
+        burns=burns,
+        rests=accepted & ~state.moving & ~urgent.found,
+    )
+
+
+def slots_of(label: Label, state: SlideState) -> tuple[Array, Array]:
+    """Slots of a reaction's parents, whether or not any are left."""
+    return jnp.argmax(state.nuclide == label.first), jnp.argmax(state.nuclide == label.second)
+
+
+class Arrival(NamedTuple):
+    """What following the packet of a choice has led to."""
+
+    walk: Walk
+    walking: Array  # still
+    arrived: Array
+    nuclide: Array  # with room for what was made
+    dE: Array
+    full: Array
+    net: Net  # nothing unless arrived
+    change: Sums
+
+
+def follow(state: SlideState, view: View, verdict: Verdict, member: Member, network: Network) -> Arrival:
+    """Let the packet of the choice, or the one that is under way, make some steps."""
+    choice = verdict.choice
+    g = view.g[verdict.channel, choice.first]
+    fresh = start_walk(choice.first, choice.second, choice.channel, g, choice.product, view.here)
+    walk = pick(state.walk.on, state.walk, fresh)
+    g_captor = best_captor(view.g, view.here)[2]
+    walk = jax.lax.fori_loop(0, WALK_STEPS, lambda _, w: walk_step(w, g_captor, view.here, network), walk)
+    walks = choice.found & verdict.accepted
+    walking = walks & walk.on
+    arrived = walks & ~walking
+    nuclide, dE, net, full = settle(state, walk, view, member, network)
+    nuclide, dE = jnp.where(arrived, nuclide, state.nuclide), jnp.where(arrived, dE, state.dE)
+    net = choose(arrived, net, zero_net(state.Y.shape[0]))
+    return Arrival(walk, walking, arrived, nuclide, dE, full & arrived, net, change_of(nuclide, net))
+
+
+class Decision(NamedTuple):
+    """What this step does."""
+
+    again: Array  # the move is tried shorter
+    commits: Array  # the trial becomes the state
+    starts: Array  # a move
+    burns: Array
+    stays: Array  # at the pressure, with no trial
+    renews: Array  # the net of the slider, which may become a partner
+    endless: Array  # a packet has come back to where it began
+
+
+def decide(state: SlideState, verdict: Verdict, arrival: Arrival, old_change: Sums, step: Array | float) -> Decision:
+    """Move on, burn, or try again; old_change: of the sums by the present net."""
+    differs = jnp.abs(arrival.change.Y_e - old_change.Y_e) + jnp.abs(arrival.change.Y_n - old_change.Y_n) > NOTHING
+    long = jnp.log(state.P_trial / state.P) > SHORTEST * step
+    # a move along which the net has changed is tried shorter, twice
+    same = verdict.quiet & state.slides & is_same(verdict.label, state.slider)
+    again = same & ~arrival.walking & differs & (state.shortened < 2) & long
+    goes = verdict.accepted & ~arrival.walking & ~again
+    # a packet that comes back to where it began: masses of several tables release energy around a loop for ever
+    endless = arrival.arrived & goes & ~verdict.landed & ~jnp.any(arrival.net.Y < -NOTHING)
+    return Decision(
+        again=again,
+        commits=goes,
+        starts=goes & (verdict.rests | verdict.quiet) & ~endless,
+        burns=goes & verdict.burns & ~endless,
+        stays=(verdict.landed & goes) | endless,
+        renews=verdict.landed & arrival.arrived & goes,
+        endless=endless,
+    )

@@ -1,0 +1,308 @@
+"""What happens to runs: killed, interrupted, out of disk, damaged, doubled. Nothing finished is lost, nothing wrong is
+written: the result is that of an undisturbed run, to the last bit.
+
+Runs are processes of the real command with recorded evolutions for an engine (tests/replay.py), so that there is time
+for many; one test, and those marked slow, have the real engine.
+"""
+
+import contextlib
+import os
+import random
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import replay
+from recorded_sweep import SWEEP, assert_same, load
+
+from gpucrust import folder as folder_module
+from gpucrust.filing import run_to_file
+from gpucrust.folder import Folder
+from gpucrust.planning import make_plan
+from gpucrust.status import Status
+from gpucrust.store import Store, StoreError
+from gpucrust.sweep import compute, load_sweep
+
+SECONDS = 0.15
+"""That a chunk takes in a run with recorded evolutions."""
+PROMPT = 120
+"""Seconds within which a process must have done what it is waited for."""
+
+
+def start(folder, target, *more, engine="replay", seconds=SECONDS, **environment):
+    """A run of the sweep in `folder` as a process; engine: replay or real."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
+    program = [sys.executable, "-m", "gpucrust.cli"]
+    if engine == "replay":
+        environment |= {replay.RECORDED: str(folder / "recorded"), replay.SECONDS: str(seconds)}
+        program = [sys.executable, str(Path(replay.__file__))]
+    arguments = ["run", folder / "s.toml", "-o", target, "--save-every", 8, *more]
+    return subprocess.Popen(
+        [*program, *map(str, arguments)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(process):
+    """Exit status, standard output and error of a process, waited for."""
+    out, err = process.communicate(timeout=PROMPT)
+    return process.returncode, out, err
+
+
+def wait_for_chunks(target, n, process):
+    """Until n chunks of a run are done."""
+    path, deadline = Folder(target).store, time.monotonic() + PROMPT
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(StoreError):  # not there yet
+            store = Store(path)
+            if len(store.chunks) - len(store.pending()) >= n:
+                return
+        time.sleep(0.02)
+    pytest.fail(f"no {n} chunks: {end(process)}")
+
+
+def finish(folder, target, *more):
+    """Resume, and return the dataset."""
+    status, _, err = end(start(folder, target, "--resume", "--quiet", *more, seconds=0))
+    assert (status, err) == (0, "")
+    return load(target)
+
+
+# --- kill -9
+
+
+def kill_at_random(folder, tmp_path, expected, kills, engine, seed):
+    """Kill runs at moments spread over all they do, resume, and compare whenever a run gets to its end."""
+    rng = random.Random(seed)
+    began = time.monotonic()
+    first = tmp_path / "first.nc"
+    assert end(start(folder, first, "--quiet", engine=engine))[0] == 0
+    duration = time.monotonic() - began
+    assert_same(load(first), expected)
+    rounds, killed, finished = 0, 0, 0
+    while killed < kills:
+        target = tmp_path / f"{rounds}{'.nc' if rounds % 2 else '.zarr'}"
+        process = start(folder, target, "--resume", "--quiet", engine=engine)
+        try:
+            process.wait(rng.uniform(0.05, duration))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
+            end(process)
+            assert not target.exists() or load(target).sizes  # whole or not there
+            continue
+        assert end(process)[0] == 0
+        assert_same(load(target), expected)
+        rounds, finished = rounds + 1, finished + 1
+    status, _, err = end(start(folder, target, "--resume", "--quiet", engine=engine))
+    assert (status, err) == (0, "")
+    assert_same(load(target), expected)
+    assert not Folder(target).path.exists()
+    return killed
+
+
+def test_twenty_kills(work, undisturbed, tmp_path):
+    assert kill_at_random(work, tmp_path, undisturbed, 20, "replay", seed=1) == 20
+
+
+def test_a_kill_of_the_real_engine(work, undisturbed, tmp_path):
+    target = tmp_path / "x.nc"
+    process = start(work, target, engine="real")
+    wait_for_chunks(target, 2, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    end(process)
+    assert not target.exists()
+    assert 0 < len(Store(Folder(target).store).pending()) <= 6
+    assert end(start(work, target, "--resume", "--quiet", engine="real"))[0] == 0
+    assert_same(load(target), undisturbed)
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_the_real_engine(work, undisturbed, tmp_path):
+    assert kill_at_random(work, tmp_path, undisturbed, 20, "real", seed=2) == 20
+
+
+# --- asked to stop
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_asked_to_stop_says_how_to_resume(work, undisturbed, tmp_path, number, status):
+    target = tmp_path / "a name with spaces.zarr"
+    process = start(work, target)
+    wait_for_chunks(target, 2, process)
+    process.send_signal(number)
+    stopped, _, err = end(process)
+    assert stopped == status
+    message = err.strip().splitlines()[-1]
+    assert "of 60 evolutions are saved, go on with: gpucrust run" in message
+    command = shlex.split(message.split("go on with: ")[1])
+    assert command[:2] == ["gpucrust", "run"]
+    environment = {**os.environ, replay.RECORDED: str(work / "recorded")}
+    subprocess.run([sys.executable, replay.__file__, *command[1:], "--quiet"], env=environment, check=True)
+    assert_same(load(target), undisturbed)
+
+
+# --- disk
+
+
+def test_a_file_that_may_not_grow_is_one_line_and_what_was_saved_stays(work, undisturbed, tmp_path):
+    """A quota: no file of more than 60 kB, which a chunk's profiles are not and the result is."""
+    target = tmp_path / "x.nc"
+    process = start(work, target, "--quiet", REPLAY_FILE_LIMIT="60000")
+    status, _, err = end(process)
+    assert status == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "60 of 60 evolutions are saved, go on with: gpucrust run" in err
+    assert not target.exists()
+    assert_same(finish(work, target), undisturbed)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 48 MB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", path], check=False, capture_output=True, text=True
+    )
+    if mount.returncode:
+        pytest.skip(f"no file system can be mounted here: {mount.stderr.strip()}")
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def test_a_disk_that_fills_is_one_line_and_what_was_saved_stays(work, undisturbed, small_disk):
+    target = small_disk / "x.nc"
+    process = start(work, target, "--quiet", seconds=0.5)
+    wait_for_chunks(target, 2, process)
+    with open(small_disk / "ballast", "wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while ballast.write(bytes(4096)):
+            pass
+    status, _, err = end(process)
+    assert status == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "No space left on device" in err
+    assert "go on with: gpucrust run" in err
+    (small_disk / "ballast").unlink()
+    assert 1 <= len(Store(Folder(target).store).pending()) <= 6
+    assert_same(finish(work, target), undisturbed)
+
+
+# --- damage
+
+
+def pieces(target, array):
+    """Files of an array of a store."""
+    return sorted(p for p in (Folder(target).store / array).rglob("*") if p.is_file() and p.name != "zarr.json")
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize("array", ["profiles", "summary", "layers", "layer_count", "checksum", "status"])
+@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
+def test_a_damaged_chunk_is_computed_again(plan, undisturbed, half, damage, array):
+    damage(pieces(half, array)[0])
+    log_before = len(Folder(half).history())
+    run_to_file(plan, half, resume=True)
+    ds = load(half)
+    assert_same(ds, undisturbed)
+    # without its status a chunk is simply pending
+    assert ("damaged: chunks" in ds.history) == (array != "status" or damage is flip)
+    assert log_before == 4  # started, and three chunks
+
+
+def test_damage_to_what_a_store_is_made_of_is_one_line(plan, half):
+    (Folder(half).store / "zarr.json").write_text("{")
+    with pytest.raises(StoreError, match="not a store that can be read; --overwrite starts afresh"):
+        run_to_file(plan, half, resume=True)
+
+
+def test_a_log_line_broken_off_does_not_matter(plan, undisturbed, half):
+    log = Folder(half).path / "log.jsonl"
+    log.write_text(log.read_text()[:-7])
+    run_to_file(plan, half, resume=True)
+    assert_same(load(half), undisturbed)
+
+
+# --- two at once, and time and place
+
+
+def test_the_second_of_two_runs_is_refused_and_the_first_goes_on(work, undisturbed, tmp_path):
+    target = tmp_path / "x.zarr"
+    first = start(work, target, "--quiet", seconds=2)
+    wait_for_chunks(target, 1, first)
+    for second in [start(work, target, *more) for more in ([], ["--resume"], ["--overwrite"])]:
+        status, _, err = end(second)
+        assert status == 2
+        assert len(err.strip().splitlines()) == 1
+        assert f"another run is writing it (process {first.pid} on {socket.gethostname()}" in err
+    assert end(first)[0] == 0
+    assert_same(load(target), undisturbed)
+
+
+def test_a_lock_is_gone_with_its_holder_whatever_it_says(plan, undisturbed, half, monkeypatch):
+    """Another host, a process number in use, a clock that has gone back: only the kernel's lock counts."""
+    lock = Folder(half).path / "lock"
+    lock.write_text(f"process {os.getpid()} on elsewhere, since 2099-01-01T00:00:00+00:00\n")
+    for path in Folder(half).path.rglob("*"):
+        os.utime(path, (0, 0))
+    monkeypatch.setattr(socket, "gethostname", lambda: "another-host")
+    monkeypatch.setattr(time, "time", lambda: -1e9)
+    monkeypatch.setattr(folder_module, "_now", lambda: "1970-01-01T00:00:00+00:00")
+    run_to_file(plan, half, resume=True)
+    ds = load(half)
+    assert_same(ds, undisturbed)
+    assert ds.wall_time_seconds >= 0
+
+
+def test_the_lock_of_a_folder_that_was_removed_meanwhile_is_not_taken_for_one(tmp_path):
+    """Between opening and locking, the run before ends and removes its folder."""
+    first, second = Folder(tmp_path / "x.nc"), Folder(tmp_path / "x.nc")
+    first.acquire()
+    with pytest.raises(StoreError, match="another run"):
+        second.acquire()
+    first.remove()
+    second.acquire()
+    assert (second.path / "lock").exists()
+    third = Folder(tmp_path / "x.nc")
+    with pytest.raises(StoreError, match="another run"):
+        third.acquire()
+    second.release()
+    first.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- members that fail
+
+
+def test_failing_members_leave_their_neighbours_untouched(work, undisturbed, tmp_path):
+    """Every second member runs off the chart; the others are those of a sweep without them."""
+    (tmp_path / "s.toml").write_text(SWEEP.replace('"fe56", "edge"', '"fe56"'))
+    alone = compute(make_plan(load_sweep(tmp_path / "s.toml")), save_every=64)
+    np.testing.assert_array_equal(alone.status, Status.OK)
+    np.testing.assert_array_equal(undisturbed.status.sel(ash="edge"), Status.CHART_EDGE)
+    for name in ("mu_e", "J_n", "regime", "total_heat", "n_steps", "broken_thickness", "max_J_ratio"):
+        np.testing.assert_array_equal(undisturbed[name].sel(ash=["fe56"]), alone[name], err_msg=name)
+    for name in ("layer_P_start", "layer_thickness"):
+        np.testing.assert_array_equal(undisturbed[name], alone[name], err_msg=name)
+    missing = undisturbed.sel(ash="edge")
+    for name in ("mu_e", "J_n", "total_heat", "broken_thickness", "max_J_ratio"):
+        assert np.all(np.isnan(missing[name])), name
