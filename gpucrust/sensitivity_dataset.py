@@ -13,15 +13,14 @@ import xarray as xr
 import gpucrust
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.dataset import COORDINATES, CS20, data_hash
-from gpucrust.dataset_equilibrium import MEMBER_AXES
 from gpucrust.masses.liquid_drop import MB_REFIT, LiquidDropConstants
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import nuclide_name
+from gpucrust.planning import AXES, Plan
 from gpucrust.replay_outputs import Structure
 from gpucrust.sensitivity import Crusts, derivatives
 from gpucrust.sensitivity_outputs import Selection, select
 from gpucrust.sensitivity_parameters import Family, along, family_of, mass_sigma
-from gpucrust.sweep import Plan
 
 NEGLIGIBLE = 1e-9
 """Nuclides whose derivatives are all below this part of the largest of an output are left out: rounding."""
@@ -88,7 +87,7 @@ def _coordinates(plan: Plan, places: tuple[np.ndarray, ...], selection: Selectio
     axes = [[m.name for m in plan.models], a.ash, a.pycno_log10_scale, range(a.sample), a.g, a.mdot]
     members = {
         name: ("member", np.array([values[k] for k in place]), COORDINATES[name])
-        for name, values, place in zip(MEMBER_AXES, axes, places, strict=True)
+        for name, values, place in zip(AXES, axes, places, strict=True)
     }
     return {
         **members,

@@ -17,6 +17,7 @@ from gpucrust.ensemble import Members, Physics
 from gpucrust.masses import Origin, binding_terms, load_model, packaged_table
 from gpucrust.masses.liquid_drop import MB_REFIT, liquid_drop_chart
 from gpucrust.network import N_STRIDE
+from gpucrust.planning import make_plan, recorded_pressures
 from gpucrust.record import nuclide_label, reaction_label, sequence_hash
 from gpucrust.scalar.crust import record
 from gpucrust.sensitivity import linearize, make_crusts
@@ -31,7 +32,6 @@ from gpucrust.sensitivity_parameters import (
 )
 from gpucrust.sensitivity_plot import plot_chart
 from gpucrust.sensitivity_run import run_sensitivity
-from gpucrust.sweep import make_plan, recorded_pressures
 
 IRON = {(26, 30): 1.0}
 SWEEP = """

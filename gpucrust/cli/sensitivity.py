@@ -51,9 +51,9 @@ def sensitivity(
         check_absent(target, figure)
 
     from gpucrust.dataset import write_netcdf
+    from gpucrust.planning import make_plan
     from gpucrust.sensitivity_parameters import FAMILIES
     from gpucrust.sensitivity_run import run_sensitivity
-    from gpucrust.sweep import make_plan
 
     if wrt not in FAMILIES:
         raise SweepError(f"--wrt {wrt}: allowed are {', '.join(FAMILIES)}")
