@@ -73,9 +73,9 @@ def run(
         raise SweepError("--workers starts processes here, --scheduler uses those of a cluster: give one of them")
     checked = load_sweep(sweep, settings or [])
     figure = target.with_suffix(".png")
-    _check_target(target)
+    check_target(target)
     if not (overwrite or resume):
-        _check_absent(target, figure)
+        check_absent(target, figure)
 
     from gpucrust.filing import finished, run_to_file
     from gpucrust.planning import make_chunks, make_plan
@@ -125,7 +125,7 @@ def run(
     report.finished(target, figure if drawn else None, ds, time.perf_counter() - started)
 
 
-def _check_target(target: Path) -> None:
+def check_target(target: Path) -> None:
     from gpucrust.config import SweepError
 
     if target.suffix not in (".nc", ".zarr"):
@@ -139,7 +139,7 @@ def _check_target(target: Path) -> None:
         raise SweepError(f"--output {target}: what is there is no result, and is not replaced")
 
 
-def _check_absent(*paths: Path) -> None:
+def check_absent(*paths: Path) -> None:
     from gpucrust.config import SweepError
 
     for path in paths:

@@ -1,0 +1,108 @@
+"""gpucrust sensitivity."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gpucrust.cli.app import Setting, SweepFile, app
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@app.command()
+def sensitivity(
+    sweep: SweepFile,
+    of: Annotated[
+        str,
+        typer.Option(
+            "--of", help="outputs: total_heat, broken_thickness, max_J_ratio, layer_thickness, mu_e@1e30, ..."
+        ),
+    ] = "total_heat,broken_thickness,max_J_ratio",
+    wrt: Annotated[
+        str, typer.Option("--wrt", help="masses, dz31, liquid_drop, pycno, g, mdot, neutron_eos or lattice")
+    ] = "masses",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="netCDF file; default: SWEEP-sensitivity.nc here")
+    ] = None,
+    settings: Setting = None,
+    top: Annotated[int, typer.Option(min=1, help="rows of the tables")] = 10,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no tables")] = False,
+) -> None:
+    """Derivatives of a sweep's results: which masses, or which parameters, decide where equilibrium breaks.
+
+    \b
+    gpucrust sensitivity sweeps/sensitivity.toml
+    gpucrust sensitivity sweeps/sensitivity.toml --of total_heat,mu_e@1e31,layer_thickness -o layers.nc
+    gpucrust sensitivity sweeps/sensitivity.toml --wrt dz31 --set axes.mass_model=DZ31
+    """
+    from gpucrust.cli.run import check_absent, check_target
+    from gpucrust.config import SweepError, load_sweep
+
+    target = output or Path(f"{sweep.stem}-sensitivity.nc")
+    checked = load_sweep(sweep, settings or [])
+    figure = target.with_suffix(".png")
+    if target.suffix != ".nc":
+        raise SweepError(f"--output {target}: write a netCDF file, NAME.nc")
+    check_target(target)
+    if not overwrite:
+        check_absent(target, figure)
+
+    from gpucrust.dataset import write_netcdf
+    from gpucrust.planning import make_plan
+    from gpucrust.sensitivity_parameters import FAMILIES
+    from gpucrust.sensitivity_run import run_sensitivity
+
+    if wrt not in FAMILIES:
+        raise SweepError(f"--wrt {wrt}: allowed are {', '.join(FAMILIES)}")
+    plan = make_plan(checked, sweep.parent)
+    ds = run_sensitivity(plan, of, wrt, sweep.parent)
+    write_netcdf(ds, target)
+    wrote = [str(target)]
+    if wrt == "masses":
+        from gpucrust.plots import write_figure
+        from gpucrust.sensitivity_dataset import most_telling
+        from gpucrust.sensitivity_plot import plot_chart
+
+        write_figure(plot_chart(ds, most_telling(ds)), figure)
+        wrote.append(str(figure))
+    if not quiet:
+        _print_rankings(ds, wrt, top)
+        print(f"wrote {' and '.join(wrote)}")
+
+
+def _print_rankings(ds: "xr.Dataset", wrt: str, top: int) -> None:
+    """A table an output, and what the derivatives are worth."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gpucrust.sensitivity_dataset import ranking
+
+    console = Console()
+    masses = wrt == "masses"
+    n = ds.sizes["member"]
+    for k in range(ds.sizes["output"]):
+        unit = str(ds.output_units.values[k])
+        unit = "" if unit == "1" else f" {unit}"
+        values = ds.value.values[:, k]
+        title = f"{ds.output.values[k]} = {values[0]:.5g}{unit}"
+        if n > 1:
+            title = f"{ds.output.values[k]}, {n} members from {values.min():.5g} to {values.max():.5g}{unit}"
+        if masses:
+            title += f", +- {float((ds.linear_std.values[:, k] ** 2).mean() ** 0.5):.2g} by mass errors"
+        columns = ("nuclide", "derivative / MeV", "sigma / MeV", "product", "margin / MeV")
+        table = Table(*(columns if masses else ("parameter", "derivative", "value", "product")), title=title)
+        for row in ranking(ds, k, top):
+            cells = [row.name, f"{row.derivative:.4g}", f"{row.sigma:.3g}", f"{row.product:.3g}"]
+            if masses:
+                beyond = " *" if row.margin < row.sigma else ""
+                cells.append("" if row.margin == float("inf") else f"{row.margin:.3g}{beyond}")
+            table.add_row(*cells)
+        console.print(table)
+    flagged = int(ds.margin_flag.sum())
+    print(
+        f"{flagged} of {n} members lie within a mass error of another sequence of reactions: derivatives hold for "
+        + ("shifts smaller than the margin (*: the error is larger)" if masses else "small changes only")
+    )

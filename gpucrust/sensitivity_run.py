@@ -1,0 +1,85 @@
+"""From a sweep to its derivatives: every member's crust recorded, then replayed."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import xarray as xr
+
+from gpucrust.config import SweepError
+from gpucrust.eos import NEUTRON_MATTER
+from gpucrust.masses.liquid_drop import LiquidDropConstants
+from gpucrust.planning import Plan
+from gpucrust.record import Record
+from gpucrust.scalar.crust import CrustError, record
+from gpucrust.sensitivity import Crusts, make_crusts
+from gpucrust.sensitivity_dataset import sensitivity_dataset
+from gpucrust.sensitivity_outputs import check_names
+from gpucrust.sensitivity_parameters import parameters_of
+
+
+def record_evolutions(plan: Plan) -> list[Record | None]:
+    """Records of a plan's distinct evolutions; None for one that has no result. float64 must be on."""
+    found: list[Record | None] = []
+    members, physics = plan.evolutions, plan.physics
+    ashes = plan.sweep.ash_fractions()
+    for e in range(plan.n_evolutions):
+        model = plan.models[members.model[e]]
+        own = parameters_of(model, e, members, physics, 1.0, float(members.g_mdot[e]))
+        masses = np.where(np.isnan(model.mixed), np.nan, np.asarray(own.E).reshape(model.mixed.shape))
+        try:
+            made = record(
+                masses,
+                ashes[members.ash[e]],
+                pressures=plan.pressures,
+                g_mdot=float(members.g_mdot[e]),
+                pycno=physics.pycno,
+                pycno_log10_scale=float(members.pycno_log10_scale[e]),
+                t_weak=physics.t_weak,
+                neutron=NEUTRON_MATTER[physics.neutron_eos],
+            )
+        except CrustError:
+            made = None
+        found.append(made)
+    return found
+
+
+def crusts_of(plan: Plan) -> tuple[Crusts, np.ndarray]:
+    """Crusts of all members of a plan that have a result, and which members those are. float64 must be on."""
+    physics = plan.sweep.physics
+    if physics.policy == "unmixed":
+        raise SweepError(
+            "physics.policy: derivatives need masses that are a function of state: --set physics.policy=mixed"
+        )
+    for name in ("one_component", "lattice", "neutrino_fraction"):
+        if getattr(physics, name):
+            raise SweepError(f"physics.{name}: derivatives are made without it (of the lattice: at strength 0)")
+    recorded = record_evolutions(plan)
+    evolution = plan.evolution_of.ravel()
+    members = np.array([m for m, e in enumerate(evolution) if recorded[e] is not None])
+    if members.size == 0:
+        raise SweepError("no member of this sweep has a result; gpucrust run says why")
+    a = plan.sweep.axes
+    model, *_, g, mdot = np.unravel_index(members, plan.evolution_of.shape)
+    records, parameters = [], []
+    for k, m in enumerate(members):
+        e = int(evolution[m])
+        own = recorded[e]
+        assert own is not None
+        records.append(own)
+        at = a.g[g[k]], a.mdot[mdot[k]]
+        parameters.append(parameters_of(plan.models[model[k]], e, plan.evolutions, plan.physics, *at))
+    return make_crusts(records, parameters, plan.sweep.output.layer_cut), members
+
+
+def run_sensitivity(plan: Plan, of: str, wrt: str, folder: Path = Path()) -> xr.Dataset:
+    """Derivatives of the outputs `of` (names with commas) with respect to the family `wrt`: the dataset.
+
+    folder: what paths of the sweep are relative to. Raises SweepError with one line.
+    """
+    wanted = check_names(of, plan.pressures)
+    drop = plan.sweep.masses.liquid_drop
+    constants = LiquidDropConstants.from_toml(folder / drop) if drop else None
+    with jax.enable_x64(True):
+        crusts, members = crusts_of(plan)
+        return sensitivity_dataset(plan, crusts, wanted, wrt, members, constants)

@@ -1,0 +1,254 @@
+"""Replays of recorded crusts: they are the crust, they keep its laws, and their derivatives are right."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import slide
+
+from gpucrust import eos
+from gpucrust.constants import DYN_PER_CM2
+from gpucrust.ensemble import Members, Physics
+from gpucrust.masses import load_model
+from gpucrust.masses.liquid_drop import MB_REFIT
+from gpucrust.network import N_STRIDE
+from gpucrust.record import Amount, Move, pad_steps, sequence_hash
+from gpucrust.replay import mixture_of, replay
+from gpucrust.replay_outputs import Outputs
+from gpucrust.scalar.crust import record
+from gpucrust.sensitivity import crust_outputs, derivatives, flat, linearize, make_crusts
+from gpucrust.sensitivity_parameters import family_of, parameters_of
+
+PRESSURES = np.geomspace(1e27, 2e31, 199)
+G, MDOT = 2e14, 3e4
+IRON = {(26, 30): 1.0}
+MIXTURE = {(14, 14): 0.1, (26, 30): 0.4, (34, 40): 0.2, (46, 58): 0.3}
+CASES = (("FRDM95+DZ31", IRON), ("HFB21+DZ31", MIXTURE), ("MB-refit", IRON))
+ITERATIONS = 4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+def recorded(E, ash):
+    return record(E, ash, pressures=PRESSURES, g_mdot=G * MDOT, step=0.06)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return [load_model(name) for name, _ in CASES]
+
+
+@pytest.fixture(scope="module")
+def crusts(models, x64):
+    one = Members(*(np.zeros(1, int) for _ in range(2)), np.zeros(1), np.zeros(1, int), np.ones(1))
+    records = [recorded(model.mixed, ash) for model, (_, ash) in zip(models, CASES, strict=True)]
+    return make_crusts(records, [parameters_of(model, 0, one, Physics(), G, MDOT) for model in models])
+
+
+@jax.jit
+def pushed(steps, structure, parameters, tangent):
+    """Outputs and their change, forward mode."""
+    return jax.jvp(partial(crust_outputs, steps, structure), (parameters,), (tangent,))
+
+
+def moved(crust, tangent, h):
+    """Outputs with the parameters moved by h of a tangent: solved for anew at the same sequence."""
+    steps, structure, parameters = crust
+    there = jax.tree.map(lambda p, t: p + h * t, parameters, tangent)
+    return jax.tree.map(np.asarray, crust_outputs(steps, structure, there, iterations=ITERATIONS))
+
+
+def test_a_replay_is_the_crust(crusts):
+    for i, made in enumerate(crusts.records):
+        steps, _, parameters = crusts.member(i)
+        n = len(made.P)
+        for iterations in (0, ITERATIONS):
+            path = replay(steps, parameters, iterations)
+            for name in ("P", "n_b"):
+                np.testing.assert_allclose(getattr(path, name)[:n], getattr(made, name), rtol=1e-11)
+            np.testing.assert_allclose(path.Y[:n], made.Y, rtol=0, atol=1e-12)
+        outputs = crust_outputs(*crusts.member(i), iterations=ITERATIONS)
+        np.testing.assert_allclose(outputs.heat, made.heat[made.grid_index >= 0], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_the_record_is_nearer_to_the_limit_of_small_steps_than_the_plain_code(models, crusts, case):
+    """It ends moves exactly where a packet takes another way; the plain code comes to that with small steps."""
+    options = {"pressures": PRESSURES, "g_mdot": G * MDOT}
+    coarse, fine = (slide.evolve(models[case].mixed, CASES[case][1], step=step, **options) for step in (0.05, 0.0025))
+    mu_e = np.asarray(crust_outputs(*crusts.member(case), iterations=ITERATIONS).mu_e)
+    distance = [np.mean(np.abs(x / fine.mu_e - 1)) for x in (mu_e, coarse.mu_e)]
+    assert distance[0] < 0.6 * distance[1]
+    assert distance[0] < 5e-5
+
+
+def test_a_moved_replay_keeps_the_laws(crusts):
+    """Baryons are conserved, pressure is that of the state, and triggers stay marginal, with other masses too."""
+    rng = np.random.default_rng(6)
+    steps, _, parameters = crusts.member(0)
+    record = steps.record
+    shifts = 1e-3 * rng.standard_normal(parameters.E.shape)
+    path = replay(steps, parameters._replace(E=parameters.E + shifts), ITERATIONS)
+    Z, A = record.nuclide // N_STRIDE, record.nuclide // N_STRIDE + record.nuclide % N_STRIDE
+    np.testing.assert_allclose(np.sum(A * path.Y, axis=1) + path.Y_n, 1.0, rtol=0, atol=1e-12)
+    mixture = mixture_of(Z, path.Y, path.Y_n)
+    np.testing.assert_allclose(eos.pressure(path.n_b, mixture, parameters.matter), path.P, rtol=1e-11)
+    marginal = np.asarray((record.amount == Amount.MARGINAL) & (record.trigger[:, 2] < 12))
+    assert marginal.sum() > 10
+    t = steps.trigger
+    E = np.asarray(parameters.E) + shifts
+    mu_e = eos.electron_chemical_potential(path.n_b * mixture.Y_e)
+    mu_n = 8.07131806 + eos.neutron_chemical_potential(path.n_b * path.Y_n, parameters.matter)
+    g = E[t.daughter] - E[t.parent] + t.dZ * mu_e + t.k * mu_n
+    np.testing.assert_allclose(g[marginal], 0.0, rtol=0, atol=1e-9)
+
+
+def test_thresholds_move_by_the_implicit_function_theorem(crusts):
+    """Without neutrons g = dE - mu_e and dmu_e/dP = 1/n_e: dP*/dE(parent) = -n_e, dP*/dE(daughter) = n_e."""
+    steps, structure, parameters = crusts.member(0)
+    record = steps.record
+    event = int(np.flatnonzero((record.move == Move.EVENT) & (record.Y_n == 0) & (record.event[:, 2] == 4))[0])
+    parent, daughter = int(steps.event.parent[event]), int(steps.event.daughter[event])
+    n_e = float(record.n_b[event] * mixture_of(record.nuclide // N_STRIDE, record.Y, record.Y_n).Y_e[event])
+    for code, sign in ((parent, -1), (daughter, 1)):
+        tangent = jax.tree.map(jnp.zeros_like, parameters)._replace(E=jnp.zeros_like(parameters.E).at[code].set(1.0))
+        _, change = pushed(steps, structure, parameters, tangent)
+        np.testing.assert_allclose(change.threshold_pressure[event] / DYN_PER_CM2, sign * n_e, rtol=1e-10)
+
+
+def test_shifting_all_masses_only_counts_nuclei(crusts):
+    """The same energy added to every nucleus changes no channel; heat loses it once for every nucleus that goes."""
+    for i in range(len(crusts)):
+        steps, structure, parameters = crusts.member(i)
+        tangent = jax.tree.map(jnp.zeros_like, parameters)._replace(E=jnp.ones_like(parameters.E))
+        _, change = pushed(steps, structure, parameters, tangent)
+        for name in ("mu_e", "X_n", "equilibrium_ratio", "layer_thickness"):
+            np.testing.assert_allclose(getattr(change, name), 0.0, rtol=0, atol=1e-7, err_msg=name)
+        gone = np.sum(steps.record.Y_start) - np.sum(steps.record.Y[-1])
+        np.testing.assert_allclose(change.total_heat, gone, rtol=1e-9)
+
+
+def directions(model, parameters):
+    """One tangent a family (of masses several), with a step for central differences."""
+    zero = jax.tree.map(jnp.zeros_like, parameters)
+    rng = np.random.default_rng(1)
+    E = parameters.E
+    yield "masses", zero._replace(E=jnp.asarray(rng.standard_normal(E.shape))), 2e-6
+    yield "masses again", zero._replace(E=jnp.asarray(rng.standard_normal(E.shape))), 2e-6
+    yield "pycno", zero._replace(pycno_log10_scale=jnp.array(1.0)), 1e-5
+    yield "g", zero._replace(g=parameters.g), 1e-5
+    yield "mdot", zero._replace(mdot=parameters.mdot), 1e-5
+    yield "lattice", zero._replace(lattice=jnp.array(1.0)), 2e-6
+    for j in range(4):
+        yield f"neutron_eos c_{j + 1}", zero._replace(neutron=jnp.zeros(4).at[j].set(1.0)), 2e-6
+    name = "liquid_drop" if model.name == "MB-refit" else "dz31"
+    family = family_of(name, model, parameters, MB_REFIT)
+    for j in range(0, len(family.names), 4):
+        scale = 1e-6 / max(float(jnp.abs(family.directions.E[j]).max()), 1e-3)
+        yield f"{name} {family.names[j]}", jax.tree.map(lambda x, j=j: x[j], family.directions), scale
+
+
+@pytest.mark.parametrize("case", range(len(CASES)), ids=[name for name, _ in CASES])
+def test_derivatives_are_central_differences_at_the_fixed_sequence(models, crusts, case):
+    crust = crusts.member(case)
+    for family, tangent, h in directions(models[case], crust[2]):
+        outputs, change = pushed(*crust, tangent)
+        far = [moved(crust, tangent, s * h) for s in (2, 1, -1, -2)]
+        difference = jax.tree.map(lambda a, b, c, d, h=h: (8 * (b - c) - (a - d)) / (12 * h), *far)
+        for name, x, ours, theirs in zip(Outputs._fields, outputs, change, difference, strict=True):
+            ours, size = np.asarray(ours), np.max(np.abs(np.asarray(ours)))
+            # what rounding of the outputs themselves leaves of a difference
+            rounding = 1e-12 * np.max(np.abs(np.asarray(x))) / h
+            np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5 * size + rounding, err_msg=f"{family} {name}")
+
+
+def test_reverse_mode_is_the_transpose_of_forward_mode(crusts):
+    rng = np.random.default_rng(3)
+    steps, structure, parameters = crusts.member(1)
+    scale = jax.tree.map(lambda x: 1.0 + jnp.abs(x), parameters)
+    tangent = jax.tree.map(lambda x: 1e-2 * x * rng.standard_normal(x.shape), scale)
+    linear = linearize(steps, structure, parameters, iterations=0)
+    change = linear.jvp(tangent)
+    weights = jax.tree.map(lambda x: jnp.asarray(rng.standard_normal(x.shape) / (1 + np.abs(x).max())), change)
+    gradient = linear.vjp(weights)
+    left = sum(float(jnp.vdot(a, b)) for a, b in zip(weights, change, strict=True))
+    right = sum(float(jnp.vdot(a, b)) for a, b in zip(gradient, tangent, strict=True))
+    np.testing.assert_allclose(left, right, rtol=1e-10)
+
+
+def test_an_ensembles_gradients_are_its_members(crusts):
+    """grad of vmap equals a loop over members, to 1e-12."""
+    n = flat(crust_outputs(*crusts.member(0))).shape[0]
+    index = np.array([n - 3, n - 2, n - 1, len(PRESSURES) - 20])
+    together = derivatives(crusts, np.tile(index, (len(crusts), 1)))
+    for i in range(len(crusts)):
+        padded = pad_steps(crusts.records[i], crusts.steps.record.P.shape[1])
+        alone = make_crusts([padded], [crusts.member(i)[2]])
+        own = derivatives(alone, index[None])
+        np.testing.assert_allclose(together.values[i], own.values[0], rtol=1e-12)
+        units = (1.0, 1.0, G, MDOT, 1.0, 1.0)
+        for ours, theirs, unit in zip(own.gradients, together.gradients, units, strict=True):
+            for value, a, b in zip(own.values[0], theirs[i], ours[0], strict=True):
+                # where an output does not depend on a parameter, what is left is rounding of the output
+                floor = 1e-15 * abs(value) / unit
+                np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.abs(b).max() + floor)
+
+
+def test_padding_changes_nothing(crusts):
+    made = crusts.records[0]
+    padded = pad_steps(made, len(made.P) + 7)
+    assert sequence_hash(padded) == sequence_hash(made)
+    with pytest.raises(ValueError, match="does not fit"):
+        pad_steps(made, 3)
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(models, crusts, case):
+    """Richardson-extrapolated differences of the whole code, for the masses that tell most.
+
+    Where the code could not name what makes a packet take another way, a replay holds the pressure of that step fixed:
+    such steps must not have moved.
+    """
+    n = flat(crust_outputs(*crusts.member(0))).shape[0]
+    gradient = derivatives(crusts, np.tile([n - 3], (len(crusts), 1))).gradients.E[case, 0]
+    ash, before = CASES[case][1], crusts.records[case]
+    given, checked = before.move == Move.GIVEN, 0
+    for code in np.argsort(-np.abs(gradient))[:10]:
+        h, ends = 2e-4, {}
+        for s in (2, 1, -1, -2):
+            E = models[case].mixed.copy()
+            E.flat[code] += s * h
+            made = recorded(E, ash)
+            same = sequence_hash(made) == crusts.hashes[case] and len(made.P) == len(before.P)
+            same = same and np.allclose(made.P[given], before.P[given], rtol=1e-12, atol=0)
+            ends[s] = made.heat[-1] if same else np.nan
+        slope = (8 * (ends[1] - ends[-1]) - (ends[2] - ends[-2])) / (12 * h)
+        if np.isfinite(slope):
+            # thresholds are landed on to 1e-9 in ln P, which leaves some 1e-9 MeV in the heat
+            np.testing.assert_allclose(slope, gradient[code], rtol=1e-4, atol=2e-9 / h)
+            checked += 1
+    assert checked >= 6
+
+
+def test_derivatives_are_the_limit_of_small_steps(models, crusts):
+    """Differences of the plain code, whose steps are bounded, come to the derivative of the record as they shrink."""
+    n = flat(crust_outputs(*crusts.member(0))).shape[0]
+    gradient = derivatives(crusts, np.tile([n - 3], (len(crusts), 1))).gradients.E[0, 0]
+    options = {"pressures": PRESSURES, "g_mdot": G * MDOT}
+    for nuclide in ((18, 44), (12, 32)):  # Ar62, Mg44
+        errors = []
+        for step in (0.05, 0.001):
+            heat = []
+            for shift in (0.03, -0.03):
+                E = models[0].mixed.copy()
+                E[nuclide] += shift
+                heat.append(slide.evolve(E, IRON, step=step, **options).heat[-1])
+            slope = (heat[0] - heat[1]) / 0.06
+            errors.append(abs(slope - gradient[nuclide[0] * N_STRIDE + nuclide[1]]))
+        assert errors[1] < 0.15 * errors[0]
