@@ -6,7 +6,7 @@ made, neutrons set free, heat) is what one unit of the trigger does in the end.
 
 A packet that comes to a fusion it has made before goes round a loop, with less weight each time: the second lap
 gives the ratio of a geometric series. Neutrons set free where there are none go to the nuclide of the stock that gains
-most by them.
+most by them, and on to what it becomes.
 """
 
 from typing import NamedTuple
@@ -142,6 +142,25 @@ def fusion_net(parents: Array, k: Array, energy: Array, here: Surroundings) -> N
     Z, z53, zero = nuclide_Z(parents), jnp.asarray(Z53), jnp.array(0.0)
     dz53 = z53[jnp.minimum(jnp.sum(Z), Z53.size - 1)] - jnp.sum(z53[Z])
     return Net(jnp.zeros(here.Y.shape[0]), jnp.asarray(k, float), energy, zero, jnp.asarray(k, float), dz53, zero)
+
+
+def captures_in_a_row(code: Array, k: Array, g: Array, here: Surroundings, network: Network) -> tuple:
+    """What a captor becomes when neutrons are short: code, neutrons taken in, sum of the affinities.
+
+    code, k, g: of the captor and its capture; with g = inf there is none. What it becomes goes before it while that
+    gains as much: neutrons that come one by one all go up the chain before the next of the captors begins.
+    """
+
+    def capture(carry: tuple) -> tuple:
+        code, taken, total, k, lowest = carry
+        code = code + k
+        row, _ = _row(code, here, network)
+        gains = jnp.where(jnp.asarray(CAPTURES), channel_affinities(row, nuclide_Z(code), here.at), jnp.inf)
+        channel, least = first_minimum(gains)
+        return code, taken + k, total + lowest, -jnp.asarray(CHANNEL_K)[channel], least
+
+    start = (code, jnp.zeros_like(k), jnp.zeros_like(g), k, g)
+    return jax.lax.while_loop(lambda carry: (carry[-1] <= g) & jnp.isfinite(carry[-1]), capture, start)[:3]
 
 
 def start_walk(

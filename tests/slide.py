@@ -150,14 +150,24 @@ def regulated_fusions(n_b, now, rules):
 
 
 @njit(cache=True)
+def best_capture(code, mu_e, mu_n, now, rules):
+    """The capture of neutrons by a nuclide that releases most: neutrons, affinity (0 for none)."""
+    count, lowest = 0, 0.0
+    for channel in range(2, 4):
+        g = affinity(code, channel, mu_e, mu_n, now, rules)
+        if g < lowest:
+            count, lowest = -DK[channel], g
+    return count, lowest
+
+
+@njit(cache=True)
 def best_captor(mu_e, mu_n, now, rules):
-    """The capture of neutrons that releases most: code, neutrons, affinity (0 for none)."""
+    """The capture of neutrons by the stock that releases most: code, neutrons, affinity (0 for none)."""
     code, count, lowest = np.int64(-1), 0, 0.0
     for i in range(len(now.Y)):
-        for channel in range(2, 4):
-            g = affinity(now.codes[i], channel, mu_e, mu_n, now, rules) if now.Y[i] > Y_REACTS else 0.0
-            if g < lowest:
-                code, count, lowest = now.codes[i], -DK[channel], g
+        k, g = best_capture(now.codes[i], mu_e, mu_n, now, rules) if now.Y[i] > Y_REACTS else (0, 0.0)
+        if g < lowest:
+            code, count, lowest = now.codes[i], k, g
     return code, count, lowest
 
 
@@ -251,9 +261,14 @@ def walk(i, j, channel, n_b, now, rules):
         code += partner - k
     n = put(codes, Y, n, code, weight)
     if g_captor < ALLOWED and Y_n > 1e-9 and not now.Y_n > taken * 1e-3 * rules.chunk * rules.Y_start:
-        n = put(codes, Y, n, captor, -Y_n / taken)
-        n = put(codes, Y, n, captor + taken, Y_n / taken)
-        heat, Y_n = heat - Y_n / taken * g_captor, 0.0
+        end, g_sum, k, g = captor, 0.0, taken, g_captor
+        while g <= g_captor:  # what it becomes goes before it
+            end, g_sum = end + k, g_sum + g
+            k, g = best_capture(end, mu_e, mu_n, now, rules)
+        caught = Y_n / (end - captor)
+        n = put(codes, Y, n, captor, -caught)
+        n = put(codes, Y, n, end, caught)
+        heat, Y_n = heat - caught * g_sum, 0.0
     return Net(codes[:n], Y[:n], Y_e, float(Y_n), heat), steps
 
 

@@ -125,7 +125,9 @@ def test_lattice_moves_the_first_threshold_by_the_closed_form(lattice):
     model = load_model("DZ31")
     one = Members(*(np.zeros(1, int) for _ in range(2)), np.zeros(1), np.zeros(1, int), np.ones(1))
     physics = Physics(pycno=False, lattice=lattice)
-    result = evolve(one, [model], [{(26, 30): 1.0}], np.geomspace(3e26, 2e27, 20), physics, Stepper(chunk=0.002))
+    result = evolve(
+        one, [model], [{(26, 30): 1.0}], np.geomspace(3e26, 2e27, 20), physics, Stepper(chunk=0.002, engine="chunk")
+    )
     found = result.segments[0, 0, SEGMENT.index("mu_e_start")]
     threshold = model.mixed[25, 31] - model.mixed[26, 30]
     K = 1.444231 * 197.3269804 / 137.035999084

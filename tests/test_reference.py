@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from crusts import ASHES, G_MDOT
 from published import EOS, PROFILES, RATES, S_FACTORS
 
 from gpucrust import eos
@@ -11,12 +12,6 @@ from gpucrust.ensemble import Members, Physics, Stepper, evolve
 from gpucrust.masses import load_model
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "DZ31")
-ASHES = {
-    "Fe56": {(26, 30): 1.0},
-    "Pd106": {(46, 60): 1.0},
-    "four": {(14, 14): 0.1, (26, 30): 0.4, (34, 40): 0.2, (46, 58): 0.3},
-}
-G_MDOT = 2e14 * 3e4
 PRESSURES = np.geomspace(1e27, 3e31, 200)
 TRACE = 50_000
 
@@ -50,7 +45,9 @@ def test_engine_follows_the_scalar_code(policy, chunk):
     models = [load_model(name, policy=policy) for name in MODELS]
     model, ash = (x.ravel() for x in np.meshgrid(np.arange(3), np.arange(3), indexing="ij"))
     members = Members(model, ash, np.zeros(9), np.zeros(9, int), np.full(9, G_MDOT))
-    engine = evolve(members, models, list(ASHES.values()), PRESSURES, Physics(), Stepper(chunk=chunk, trace=TRACE))
+    engine = evolve(
+        members, models, list(ASHES.values()), PRESSURES, Physics(), Stepper(chunk=chunk, trace=TRACE, engine="chunk")
+    )
     p = engine.profiles
     mu_e = np.asarray(eos.electron_chemical_potential(p["n_b"] * p["Y_e"]))
     mu_n = np.asarray(eos.neutron_chemical_potential(p["n_b"] * p["Y_n"], eos.Matter()))

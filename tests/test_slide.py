@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 import reference
 import slide
+from crusts import ASHES, G_MDOT
 
 from gpucrust.masses import load_model
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "HFB24+DZ31")
-ASHES = {
-    "Fe56": {(26, 30): 1.0},
-    "Pd106": {(46, 60): 1.0},
-    "four": {(14, 14): 0.1, (26, 30): 0.4, (34, 40): 0.2, (46, 58): 0.3},
-}
-G_MDOT = 2e14 * 3e4
 PRESSURES = np.geomspace(1e27, 3e31, 1032)
 
 

@@ -1,39 +1,25 @@
-"""The engine's laws: conservation, Gibbs energy, independence of the batch, convergence, failures as values."""
+"""Laws of the chunk engine: conservation, Gibbs energy, independence of the batch, convergence, failures as values."""
+
+from functools import partial
 
 import jax
 import numpy as np
 import pytest
+from crusts import ASHES, G_MDOT, members, take
 
 from gpucrust import ensemble as ensemble_module
 from gpucrust import eos
 from gpucrust import stepper as stepper_module
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.ensemble import Members, Physics, Stepper, evolve
+from gpucrust.ensemble import Physics, evolve
 from gpucrust.masses import load_model
 from gpucrust.reactions import CHANNEL_DZ, CHANNELS
 from gpucrust.status import Status
 from gpucrust.stepper import TRACED
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "DZ31")
-ASHES = {
-    "Fe56": {(26, 30): 1.0},
-    "Pd106": {(46, 60): 1.0},
-    "four": {(14, 14): 0.1, (26, 30): 0.4, (34, 40): 0.2, (46, 58): 0.3},
-}
-G_MDOT = 2e14 * 3e4
 TRACE = 50_000
-
-
-def members(models, ashes, **changes):
-    """Every model with every ash."""
-    model, ash = (x.ravel() for x in np.meshgrid(np.arange(models), np.arange(ashes), indexing="ij"))
-    n = len(model)
-    default = {"pycno_log10_scale": np.zeros(n), "sample": np.zeros(n, int), "g_mdot": np.full(n, G_MDOT)}
-    return Members(model, ash, **{**default, **changes})
-
-
-def take(everyone, order):
-    return Members(**{name: getattr(everyone, name)[order] for name in Members.__dataclass_fields__})
+Stepper = partial(ensemble_module.Stepper, engine="chunk")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from gpucrust import eos
 from gpucrust.marginal import Solution, Trigger
 from gpucrust.minimum import first_minimum
 from gpucrust.network import Network, channel_row, fusion_index, nuclide_Z
-from gpucrust.packet import Net, Walk, best_captor, enough_neutrons
+from gpucrust.packet import Net, Walk, best_captor, captures_in_a_row, enough_neutrons
 from gpucrust.potentials import Z53, Potentials, Sums, potentials_of, sums_of
 from gpucrust.pycno import PairConstants
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
@@ -26,7 +26,7 @@ def settle(
 ) -> tuple[Array, Array, Net, Array]:
     """Room for what a finished packet has made: (nuclide, dE, its whole net, whether there was no room).
 
-    Neutrons set free where there are none are taken up by the best captor of the stock.
+    Neutrons set free where there are none are taken up by the best captor of the stock and what it becomes.
     """
     slot, here = jnp.arange(view.Y.shape[0]), view.here
     nuclide, dE, net = state.nuclide, state.dE, walk.net
@@ -46,14 +46,16 @@ def settle(
 
     carry = place(walk.code, walk.weight, (nuclide, dE, net.Y, in_use, full))
     captor, channel, g_captor = best_captor(view.g, here)
-    taken = -jnp.asarray(CHANNEL_K)[channel]
+    k = -jnp.asarray(CHANNEL_K)[channel]
     hungry = (g_captor < THRESHOLD) & (net.Y_n > NOTHING) & ~enough_neutrons(here)[channel]
+    g_first = jnp.where(hungry, g_captor, jnp.inf)
+    fed, taken, g_captures = captures_in_a_row(here.nuclide[captor], k, g_first, here, network)
     caught = jnp.where(hungry, net.Y_n / jnp.maximum(taken, 1), 0.0)
-    nuclide, dE, net_Y, _, full = place(here.nuclide[captor] + taken, caught, carry)
+    nuclide, dE, net_Y, _, full = place(fed, caught, carry)
     net = net._replace(
         Y=net_Y - caught * (slot == captor),
         Y_n=jnp.where(hungry, 0.0, net.Y_n),
-        heat=net.heat - caught * g_captor,
+        heat=net.heat - caught * g_captures,
         heat_mu_n=net.heat_mu_n - caught * taken,
     )
     return nuclide, dE, net, full
