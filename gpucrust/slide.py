@@ -26,15 +26,17 @@ from gpucrust.network import N_STRIDE, Network, channel_row, fusion_product, nuc
 from gpucrust.packet import (
     FUSION_THRESHOLD,
     LOOPS,
+    NOTHING,
     Net,
     Surroundings,
     Walk,
     add,
     best_captor,
-    captures_in_a_row,
     choose,
     enough_neutrons,
+    feed,
     start_walk,
+    whole_net,
     zero_net,
 )
 from gpucrust.packet import step as walk_step
@@ -78,8 +80,6 @@ BITE = 0.05
 """MeV: change of mu_e and mu_n in one burn, at most."""
 WALK_STEPS = 4
 """Of a packet, in one step of the engine."""
-NOTHING = 1e-9
-"""Of a net, by unit: what is less is rounding."""
 MAX_ROUNDS = 60
 """Of improving one trial."""
 
@@ -188,6 +188,10 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
         lap_code=jnp.zeros((), member.nuclide.dtype),
         lap_weight=zero,
         before_lap=net,
+        fed=no,
+        held=net,
+        held_code=member.nuclide[0],
+        held_weight=zero,
     )
     return SlideState(
         nuclide=member.nuclide,
@@ -410,12 +414,10 @@ def crossing(state: SlideState, view: View) -> tuple[Array, Array]:
 def settle(
     state: SlideState, walk: Walk, view: View, member: Member, network: Network
 ) -> tuple[Array, Array, Net, Array]:
-    """Room for what a finished packet has made: (nuclide, dE, its whole net, whether there was no room).
-
-    Neutrons set free where there are none are taken up by the best captor of the stock and what it becomes.
-    """
-    slot, here = jnp.arange(view.Y.shape[0]), view.here
-    nuclide, dE, net = state.nuclide, state.dE, walk.net
+    """Room for what a finished packet has made: (nuclide, dE, its whole net, whether there was no room)."""
+    slot = jnp.arange(view.Y.shape[0])
+    nuclide, dE = state.nuclide, state.dE
+    net, packet, captor = whole_net(walk)
     in_use = (view.Y > 0) | (net.Y != 0) | (state.net.Y != 0) | (state.partner_net.Y != 0)
     full = jnp.array(False)
 
@@ -430,21 +432,9 @@ def settle(
         dE = jnp.where(here_now & ~jnp.any(known), row[:, None], dE)
         return jnp.where(here_now, code, nuclide), dE, net_Y + amount * here_now, in_use | here_now, full
 
-    carry = place(walk.code, walk.weight, (nuclide, dE, net.Y, in_use, full))
-    captor, channel, g_captor = best_captor(view.g, here)
-    k = -jnp.asarray(CHANNEL_K)[channel]
-    hungry = (g_captor < THRESHOLD) & (net.Y_n > NOTHING) & ~enough_neutrons(here)[channel]
-    g_first = jnp.where(hungry, g_captor, jnp.inf)
-    fed, taken, g_captures = captures_in_a_row(here.nuclide[captor], k, g_first, here, network)
-    caught = jnp.where(hungry, net.Y_n / jnp.maximum(taken, 1), 0.0)
-    nuclide, dE, net_Y, _, full = place(fed, caught, carry)
-    net = Net(
-        Y=net_Y - caught * (slot == captor),
-        Y_n=jnp.where(hungry, 0.0, net.Y_n),
-        heat=net.heat - caught * g_captures,
-        mismatch=net.mismatch,
-    )
-    return nuclide, dE, net, full
+    carry = place(*packet, (nuclide, dE, net.Y, in_use, full))
+    nuclide, dE, net_Y, _, full = place(*captor, carry)
+    return nuclide, dE, net._replace(Y=net_Y), full
 
 
 def change_of(nuclide: Array, net: Net) -> Sums:
@@ -557,6 +547,7 @@ def slide_step(
     walk = _pick(state.walk.on, state.walk, fresh)
     g_captor = best_captor(view.g, view.here)[2]
     walk = jax.lax.fori_loop(0, WALK_STEPS, lambda _, w: walk_step(w, g_captor, view.here, network), walk)
+    walk = feed(walk, view.g, view.here)
     walking = walks & walk.on
     nuclide, dE, net, full = settle(state, walk, view, member, network)
     arrived = walks & ~walking
