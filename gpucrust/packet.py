@@ -6,7 +6,7 @@ made, neutrons set free, heat) is what one unit of the trigger does in the end.
 
 A packet that comes to a fusion it has made before goes round a loop, with less weight each time: the second lap
 gives the ratio of a geometric series. Neutrons set free where there are none go to the nuclide of the stock that gains
-most by them, and on to what it becomes.
+most by them, which is followed as a second packet, with neutrons at will.
 """
 
 from typing import NamedTuple
@@ -38,6 +38,8 @@ FUSION_THRESHOLD = -1e-3
 FAR = -1e-3
 """MeV; a trigger beyond this is not marginal, but goes on by its class before slower reactions of its products."""
 MAX_WALK = 256
+NOTHING = 1e-9
+"""Of a net, by unit: what is less is rounding."""
 LOOPS = 16
 """Fusions of a packet that are remembered."""
 CAPTURES = CHANNEL_K < 0
@@ -91,6 +93,10 @@ class Walk(NamedTuple):
     lap_code: Array  # 0 before a loop is found
     lap_weight: Array
     before_lap: Net
+    fed: Array  # this is a captor's packet
+    held: Net  # of the packet before, which sets free what the captor's takes in
+    held_code: Array
+    held_weight: Array
 
 
 def zero_net(slots: int) -> Net:
@@ -144,25 +150,6 @@ def fusion_net(parents: Array, k: Array, energy: Array, here: Surroundings) -> N
     return Net(jnp.zeros(here.Y.shape[0]), jnp.asarray(k, float), energy, zero, jnp.asarray(k, float), dz53, zero)
 
 
-def captures_in_a_row(code: Array, k: Array, g: Array, here: Surroundings, network: Network) -> tuple:
-    """What a captor becomes when neutrons are short: code, neutrons taken in, sum of the affinities.
-
-    code, k, g: of the captor and its capture; with g = inf there is none. What it becomes goes before it while that
-    gains as much: neutrons that come one by one all go up the chain before the next of the captors begins.
-    """
-
-    def capture(carry: tuple) -> tuple:
-        code, taken, total, k, lowest = carry
-        code = code + k
-        row, _ = _row(code, here, network)
-        gains = jnp.where(jnp.asarray(CAPTURES), channel_affinities(row, nuclide_Z(code), here.at), jnp.inf)
-        channel, least = first_minimum(gains)
-        return code, taken + k, total + lowest, -jnp.asarray(CHANNEL_K)[channel], least
-
-    start = (code, jnp.zeros_like(k), jnp.zeros_like(g), k, g)
-    return jax.lax.while_loop(lambda carry: (carry[-1] <= g) & jnp.isfinite(carry[-1]), capture, start)[:3]
-
-
 def start_walk(
     first: Array, second: Array, channel: Array, g: Array, product: tuple[Array, Array, Array], here: Surroundings
 ) -> Walk:
@@ -191,7 +178,37 @@ def start_walk(
         lap_code=jnp.zeros((), start.dtype),
         lap_weight=zero,
         before_lap=zero_net(here.Y.shape[0]),
+        fed=jnp.array(False),
+        held=zero_net(here.Y.shape[0]),
+        held_code=start,
+        held_weight=zero,
     )
+
+
+def feed(walk: Walk, g: Array, here: Surroundings) -> Walk:
+    """The packet of a captor, where a packet has ended that sets scarce neutrons free; g: (12, slots)."""
+    slot, channel, g_captor = best_captor(g, here)
+    hungry = (g_captor < THRESHOLD) & (walk.net.Y_n > NOTHING) & ~enough_neutrons(here)[channel]
+    no_product = (walk.code, jnp.array(0), jnp.array(0.0))
+    captor = start_walk(slot, slot, channel, g_captor, no_product, here)._replace(
+        fed=jnp.array(True),
+        held=walk.net,
+        held_code=walk.code,
+        held_weight=walk.weight,
+        off_chart=walk.off_chart,
+    )
+    begins = ~walk.on & ~walk.fed & hungry
+    return jax.tree.map(lambda a, b: jnp.where(begins, a, b), captor, walk)
+
+
+def whole_net(walk: Walk) -> tuple[Net, tuple[Array, Array], tuple[Array, Array]]:
+    """The net of a finished walk without its packets, and those: code and amount of the trigger's and the captor's."""
+    takes = walk.fed & (walk.net.Y_n < -NOTHING)
+    caught = jnp.where(takes, walk.held.Y_n / -jnp.where(takes, walk.net.Y_n, -1.0), 0.0)
+    both = add(walk.held, walk.net, caught)
+    both = both._replace(Y_n=jnp.where(takes, 0.0, both.Y_n))
+    code, amount = jnp.where(walk.fed, walk.held_code, walk.code), jnp.where(walk.fed, walk.held_weight, walk.weight)
+    return choose(walk.fed, both, walk.net), (code, amount), (walk.code, caught * walk.weight)
 
 
 def _fusion_of_packet(walk: Walk, here: Surroundings, network: Network) -> tuple[Array, Array]:
@@ -221,7 +238,7 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
     row, more = _row(walk.code, here, network)
     g = channel_affinities(row, nuclide_Z(walk.code), here.at)
     k, dZ, classes = (jnp.asarray(x) for x in (CHANNEL_K, CHANNEL_DZ, CHANNEL_CLASS))
-    fed = enough_neutrons(here) | (walk.net.Y_n + walk.before_lap.Y_n >= -k)
+    fed = walk.fed | enough_neutrons(here) | (walk.net.Y_n + walk.before_lap.Y_n >= -k)
     outdone = (k < 0) & (g_captor < THRESHOLD) & (g >= g_captor)
     open_ = (g < THRESHOLD) & fed & ~outdone
     lowest = jnp.min(jnp.where(open_, classes, jnp.inf))
@@ -279,5 +296,9 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
         lap_code=jnp.where(lap_begins, walk.code, walk.lap_code),
         lap_weight=jnp.where(lap_begins, weight, walk.lap_weight),
         before_lap=before_lap,
+        fed=walk.fed,
+        held=walk.held,
+        held_code=walk.held_code,
+        held_weight=walk.held_weight,
     )
     return jax.tree.map(lambda a, b: jnp.where(walk.on, a, b), new, walk)

@@ -7,8 +7,8 @@ bounded step, and as much of the net goes as keeps the trigger's affinity at zer
 reaction becomes possible, and is shortened where the walk changes. At constant pressure, two marginal reactions that
 oppose each other go together in the ratio that leaves mu_e and mu_n as they are, until a parent is gone.
 
-Neutrons set free where there are none are taken up at once by the nuclide of the stock that gains most, before a
-packet goes on with electron captures. A packet that comes back by fusing with itself has done a geometric series.
+Neutrons set free where there are none are taken up at once by the nuclide of the stock that gains most, which is
+followed as a second packet. A packet that comes back by fusing with itself has done a geometric series.
 Mixed masses only. Units as in `reference`: MeV, fm, per baryon.
 """
 
@@ -150,24 +150,14 @@ def regulated_fusions(n_b, now, rules):
 
 
 @njit(cache=True)
-def best_capture(code, mu_e, mu_n, now, rules):
-    """The capture of neutrons by a nuclide that releases most: neutrons, affinity (0 for none)."""
-    count, lowest = 0, 0.0
-    for channel in range(2, 4):
-        g = affinity(code, channel, mu_e, mu_n, now, rules)
-        if g < lowest:
-            count, lowest = -DK[channel], g
-    return count, lowest
-
-
-@njit(cache=True)
 def best_captor(mu_e, mu_n, now, rules):
-    """The capture of neutrons by the stock that releases most: code, neutrons, affinity (0 for none)."""
+    """The capture of neutrons that releases most: code, neutrons, affinity (0 for none)."""
     code, count, lowest = np.int64(-1), 0, 0.0
     for i in range(len(now.Y)):
-        k, g = best_capture(now.codes[i], mu_e, mu_n, now, rules) if now.Y[i] > Y_REACTS else (0, 0.0)
-        if g < lowest:
-            code, count, lowest = now.codes[i], k, g
+        for channel in range(2, 4):
+            g = affinity(now.codes[i], channel, mu_e, mu_n, now, rules) if now.Y[i] > Y_REACTS else 0.0
+            if g < lowest:
+                code, count, lowest = now.codes[i], -DK[channel], g
     return code, count, lowest
 
 
@@ -183,10 +173,24 @@ def put(codes, Y, n, code, amount):
 
 
 @njit(cache=True)
-def walk(i, j, channel, n_b, now, rules):
-    """The net of one unit of a trigger: its packet is followed at fixed mu_e, mu_n. Also the number of steps."""
+def together(first, second, ratio):
+    """first + ratio second."""
+    order = np.argsort(first.codes)
+    codes, Y = first.codes[order], first.Y[order]
+    for s in range(len(second.codes)):
+        codes, Y = add(codes, Y, second.codes[s], ratio * second.Y[s])
+    Y_e, Y_n = first.Y_e + ratio * second.Y_e, first.Y_n + ratio * second.Y_n
+    return Net(codes, Y, Y_e, Y_n, first.heat + ratio * second.heat)
+
+
+@njit(cache=True)
+def follow(i, j, channel, fed, n_b, now, rules):
+    """The net of one unit of a trigger: its packet is followed at fixed mu_e, mu_n. Also the number of steps.
+
+    fed: there are neutrons for its captures.
+    """
     mu_e, mu_n = potentials(n_b, now, rules)
-    captor, taken, g_captor = best_captor(mu_e, mu_n, now, rules)
+    g_captor = best_captor(mu_e, mu_n, now, rules)[2]
     codes, Y, start = np.empty(MAX_NET, np.int64), np.zeros(MAX_NET), now.codes[i]
     n = put(codes, Y, 0, start, -1.0)
     own_rank, own_g = np.inf, 0.0
@@ -204,7 +208,7 @@ def walk(i, j, channel, n_b, now, rules):
     while code != start and steps < MAX_WALK:
         best, partner, rank, order = -1, 0, np.inf, np.inf
         for c in range(FUSION):
-            if not enough_neutrons(c, now.Y_n, rules) and not Y_n >= -DK[c]:
+            if not fed and not enough_neutrons(c, now.Y_n, rules) and not Y_n >= -DK[c]:
                 continue
             g = affinity(code, c, mu_e, mu_n, now, rules)
             outdone = DK[c] < 0 and g_captor < ALLOWED and g >= g_captor
@@ -260,27 +264,22 @@ def walk(i, j, channel, n_b, now, rules):
         Y_n += weight * k
         code += partner - k
     n = put(codes, Y, n, code, weight)
-    if g_captor < ALLOWED and Y_n > 1e-9 and not now.Y_n > taken * 1e-3 * rules.chunk * rules.Y_start:
-        end, g_sum, k, g = captor, 0.0, taken, g_captor
-        while g <= g_captor:  # what it becomes goes before it
-            end, g_sum = end + k, g_sum + g
-            k, g = best_capture(end, mu_e, mu_n, now, rules)
-        caught = Y_n / (end - captor)
-        n = put(codes, Y, n, captor, -caught)
-        n = put(codes, Y, n, end, caught)
-        heat, Y_n = heat - caught * g_sum, 0.0
     return Net(codes[:n], Y[:n], Y_e, float(Y_n), heat), steps
 
 
 @njit(cache=True)
-def together(first, second, ratio):
-    """first + ratio second."""
-    order = np.argsort(first.codes)
-    codes, Y = first.codes[order], first.Y[order]
-    for s in range(len(second.codes)):
-        codes, Y = add(codes, Y, second.codes[s], ratio * second.Y[s])
-    Y_e, Y_n = first.Y_e + ratio * second.Y_e, first.Y_n + ratio * second.Y_n
-    return Net(codes, Y, Y_e, Y_n, first.heat + ratio * second.heat)
+def walk(i, j, channel, n_b, now, rules):
+    """The net of one unit of a trigger, with that of the captor of its neutrons where they are scarce."""
+    net, steps = follow(i, j, channel, False, n_b, now, rules)
+    captor, taken, g_captor = best_captor(*potentials(n_b, now, rules), now, rules)
+    if g_captor < ALLOWED and net.Y_n > 1e-9 and not enough_neutrons(1 + taken, now.Y_n, rules):
+        at = index_of(now, captor)
+        other, more = follow(at, at, 1 + taken, True, n_b, now, rules)
+        steps += more
+        if other.Y_n < -1e-9:
+            net = together(net, other, net.Y_n / -other.Y_n)
+            net = Net(net.codes, net.Y, net.Y_e, 0.0, net.heat)
+    return net, steps
 
 
 @njit(cache=True)

@@ -162,13 +162,14 @@ def put(codes, Y, n, code, amount):
 
 
 @njit(cache=True)
-def walk(i, j, channel, n_b, now, rules):
+def follow(i, j, channel, fed, n_b, now, rules):
     """The net of one unit of a trigger: its packet is followed at fixed mu_e, mu_n.
 
-    Also the way it takes: (steps, 3) nuclide, channel (-1 at its end), and what it fuses with.
+    Also the way it takes: (steps, 3) nuclide, channel (-1 at its end), and what it fuses with. fed: there are neutrons
+    for its captures.
     """
     mu_e, mu_n = potentials(n_b, now, rules)
-    captor, taken, g_captor = best_captor(mu_e, mu_n, now, rules)
+    g_captor = best_captor(mu_e, mu_n, now, rules)[2]
     codes, Y, start = np.empty(MAX_NET, np.int64), np.zeros(MAX_NET), now.codes[i]
     n = put(codes, Y, 0, start, -1.0)
     own_rank, own_g = np.inf, 0.0
@@ -187,7 +188,7 @@ def walk(i, j, channel, n_b, now, rules):
     while code != start and steps < MAX_WALK:
         best, partner, rank, order = -1, 0, np.inf, np.inf
         for c in range(FUSION):
-            if not enough_neutrons(c, now.Y_n, rules) and not Y_n >= -DK[c]:
+            if not fed and not enough_neutrons(c, now.Y_n, rules) and not Y_n >= -DK[c]:
                 continue
             g = affinity(code, c, mu_e, mu_n, now, rules)
             outdone = DK[c] < 0 and g_captor < ALLOWED and g >= g_captor
@@ -245,11 +246,22 @@ def walk(i, j, channel, n_b, now, rules):
         Y_n += weight * k
         code += partner - k
     n = put(codes, Y, n, code, weight)
-    if g_captor < ALLOWED and Y_n > 1e-9 and not now.Y_n > taken * 1e-3 * rules.chunk * rules.Y_start:
-        n = put(codes, Y, n, captor, -Y_n / taken)
-        n = put(codes, Y, n, captor + taken, Y_n / taken)
-        heat, Y_n = heat - Y_n / taken * g_captor, 0.0
     return Net(codes[:n], Y[:n], Y_e, float(Y_n), heat), way[:steps]
+
+
+@njit(cache=True)
+def walk(i, j, channel, n_b, now, rules):
+    """The net of one unit of a trigger, with that of the captor of its neutrons where they are scarce; and its way."""
+    net, way = follow(i, j, channel, False, n_b, now, rules)
+    mu_e, mu_n = potentials(n_b, now, rules)
+    captor, taken, g_captor = best_captor(mu_e, mu_n, now, rules)
+    if g_captor < ALLOWED and net.Y_n > 1e-9 and not enough_neutrons(1 + taken, now.Y_n, rules):
+        at = index_of(now, captor)
+        other, _ = follow(at, at, 1 + taken, True, n_b, now, rules)
+        if other.Y_n < -1e-9:
+            net = together(net, other, net.Y_n / -other.Y_n)
+            net = Net(net.codes, net.Y, net.Y_e, 0.0, net.heat)
+    return net, way
 
 
 @njit(cache=True)

@@ -7,29 +7,25 @@ from gpucrust import eos
 from gpucrust.marginal import Solution, Trigger
 from gpucrust.minimum import first_minimum
 from gpucrust.network import Network, channel_row, fusion_index, nuclide_Z
-from gpucrust.packet import Net, Walk, best_captor, captures_in_a_row, enough_neutrons
+from gpucrust.packet import Net, Walk, whole_net
 from gpucrust.potentials import Z53, Potentials, Sums, potentials_of, sums_of
 from gpucrust.pycno import PairConstants
-from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
+from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.slide.state import SlideState
 from gpucrust.slide.view import Choice, View
 from gpucrust.stepper import Member
 
 BITE = 0.05
 """MeV: change of mu_e and mu_n in one burn, at most."""
-NOTHING = 1e-9
-"""Of a net, by unit: what is less is rounding."""
 
 
 def settle(
     state: SlideState, walk: Walk, view: View, member: Member, network: Network
 ) -> tuple[Array, Array, Net, Array]:
-    """Room for what a finished packet has made: (nuclide, dE, its whole net, whether there was no room).
-
-    Neutrons set free where there are none are taken up by the best captor of the stock and what it becomes.
-    """
-    slot, here = jnp.arange(view.Y.shape[0]), view.here
-    nuclide, dE, net = state.nuclide, state.dE, walk.net
+    """Room for what a finished packet has made: (nuclide, dE, its whole net, whether there was no room)."""
+    slot = jnp.arange(view.Y.shape[0])
+    nuclide, dE = state.nuclide, state.dE
+    net, packet, captor = whole_net(walk)
     in_use = (view.Y > 0) | (net.Y != 0) | (state.net.Y != 0) | (state.partner_net.Y != 0)
     full = jnp.array(False)
 
@@ -44,21 +40,9 @@ def settle(
         dE = jnp.where(here_now & ~jnp.any(known), row[:, None], dE)
         return jnp.where(here_now, code, nuclide), dE, net_Y + amount * here_now, in_use | here_now, full
 
-    carry = place(walk.code, walk.weight, (nuclide, dE, net.Y, in_use, full))
-    captor, channel, g_captor = best_captor(view.g, here)
-    k = -jnp.asarray(CHANNEL_K)[channel]
-    hungry = (g_captor < THRESHOLD) & (net.Y_n > NOTHING) & ~enough_neutrons(here)[channel]
-    g_first = jnp.where(hungry, g_captor, jnp.inf)
-    fed, taken, g_captures = captures_in_a_row(here.nuclide[captor], k, g_first, here, network)
-    caught = jnp.where(hungry, net.Y_n / jnp.maximum(taken, 1), 0.0)
-    nuclide, dE, net_Y, _, full = place(fed, caught, carry)
-    net = net._replace(
-        Y=net_Y - caught * (slot == captor),
-        Y_n=jnp.where(hungry, 0.0, net.Y_n),
-        heat=net.heat - caught * g_captures,
-        heat_mu_n=net.heat_mu_n - caught * taken,
-    )
-    return nuclide, dE, net, full
+    carry = place(*packet, (nuclide, dE, net.Y, in_use, full))
+    nuclide, dE, net_Y, _, full = place(*captor, carry)
+    return nuclide, dE, net._replace(Y=net_Y), full
 
 
 def change_of(nuclide: Array, net: Net) -> Sums:

@@ -136,6 +136,10 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
         lap_code=jnp.zeros((), member.nuclide.dtype),
         lap_weight=zero,
         before_lap=net,
+        fed=no,
+        held=net,
+        held_code=member.nuclide[0],
+        held_weight=zero,
     )
     return SlideState(
         nuclide=member.nuclide,

@@ -13,11 +13,11 @@ from jax import Array
 
 from gpucrust.marginal import solve
 from gpucrust.network import Network, channel_row
-from gpucrust.packet import Net, add, choose, zero_net
+from gpucrust.packet import NOTHING, Net, add, choose, zero_net
 from gpucrust.potentials import sums_of
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.slide.account import Account, next_status, output_of, segment_of
-from gpucrust.slide.net import NOTHING, bitten, change_of, stock_of, torque, trigger_of
+from gpucrust.slide.net import bitten, change_of, stock_of, torque, trigger_of
 from gpucrust.slide.state import (
     IN_PART,
     NOTHING_GOES,

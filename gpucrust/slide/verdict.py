@@ -9,11 +9,11 @@ from jax import Array
 from gpucrust import eos
 from gpucrust.marginal import SOLVED_H, SOLVED_P
 from gpucrust.network import Network
-from gpucrust.packet import Net, Walk, best_captor, choose, start_walk, zero_net
+from gpucrust.packet import NOTHING, Net, Walk, best_captor, choose, feed, start_walk, zero_net
 from gpucrust.packet import step as walk_step
 from gpucrust.potentials import Sums
 from gpucrust.reactions import CHANNELS
-from gpucrust.slide.net import NOTHING, change_of, settle
+from gpucrust.slide.net import change_of, settle
 from gpucrust.slide.state import Label, SlideState, is_same, no_label, pick
 from gpucrust.slide.view import Choice, View, crossing, find, most_urgent, next_slider, pair_index
 from gpucrust.stepper import Member, Settings
@@ -103,6 +103,7 @@ def follow(state: SlideState, view: View, verdict: Verdict, member: Member, netw
     walk = pick(state.walk.on, state.walk, fresh)
     g_captor = best_captor(view.g, view.here)[2]
     walk = jax.lax.fori_loop(0, WALK_STEPS, lambda _, w: walk_step(w, g_captor, view.here, network), walk)
+    walk = feed(walk, view.g, view.here)
     walks = choice.found & verdict.accepted
     walking = walks & walk.on
     arrived = walks & ~walking
