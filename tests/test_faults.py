@@ -105,7 +105,9 @@ def kill_at_random(folder, tmp_path, expected, kills, engine, seed):
         assert_same(load(target), expected)
         rounds, finished = rounds + 1, finished + 1
     status, _, err = end(start(folder, target, "--resume", "--quiet", engine=engine))
-    assert (status, err) == (0, "")
+    assert status == 0
+    # a kill between the renaming into place and the end of the process leaves a finished result
+    assert err == "" or err.endswith("is finished\n")
     assert_same(load(target), expected)
     assert not Folder(target).path.exists()
     return killed
