@@ -8,6 +8,14 @@ jax.config.update("jax_enable_x64", True)
 # fixtures
 from recorded_sweep import command, half, plan, replayed, undisturbed, work  # noqa: E402, F401
 
+
+@pytest.fixture(scope="module", autouse=True)
+def _let_go_of_programs():
+    """Compiled programs are many memory maps each, of which a process may have some 65,000."""
+    yield
+    jax.clear_caches()
+
+
 SMALL_RESULT = {
     "title": "A small result",
     "axes": {"mass_model": ["FRDM95+DZ31", "DZ31"]},
