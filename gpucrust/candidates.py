@@ -123,6 +123,20 @@ def ln_burn_time_slope(fusions: Fusions, conditions: pycno.Conditions) -> Array:
     return pycno.ln_burn_time_slope(fusions.constants, conditions)
 
 
+def fuse(
+    parents: Array, mu_n: Array, ell: Array, model: Array, network: Network, errors: Array | None
+) -> tuple[Array, Array, Array]:
+    """What two nuclei, (2,) codes, fuse to: code, neutrons set free, energy released in MeV (of masses and lattice).
+
+    mu_n is counted from m_u; ell: `reactions.lattice_chemical_potential`.
+    """
+    Z, N = nuclide_Z(parents), parents % N_STRIDE
+    kept, E_products = fusion_product(jnp.sum(Z), jnp.sum(N), mu_n, model, network, errors)
+    E_parents = jnp.sum(nuclide_energy(parents, model, network, errors))
+    lattice = ell * (jnp.sum(reactions.z53(Z)) - reactions.z53(jnp.sum(Z)))
+    return jnp.sum(Z) * N_STRIDE + kept, jnp.sum(N) - kept, E_parents - E_products + lattice
+
+
 def fastest_fusion(
     state: "State",
     fusions: Fusions,
@@ -143,14 +157,8 @@ def fastest_fusion(
     burning = fusions.possible & (ln_tau < jnp.log(state.P / member.g_mdot))
 
     def products(pair: Array) -> tuple[Array, Array, Array]:
-        """Daughter, neutrons set free and energy released, MeV."""
         parents = jnp.stack([state.nuclide[first[pair]], state.nuclide[second[pair]]])
-        Z, N = nuclide_Z(parents), parents % N_STRIDE
-        kept, E_products = fusion_product(jnp.sum(Z), jnp.sum(N), mu_n, member.model, network, member.errors)
-        E_parents = jnp.sum(nuclide_energy(parents, member.model, network, member.errors))
-        z53 = reactions.z53
-        lattice = ell * (jnp.sum(z53(Z)) - z53(jnp.sum(Z)))
-        return jnp.sum(Z) * N_STRIDE + kept, jnp.sum(N) - kept, E_parents - E_products + lattice
+        return fuse(parents, mu_n, ell, member.model, network, member.errors)
 
     # Nearly always the fastest pair releases energy and the loop runs once; a pair that does not is passed over.
     def try_next(carry: tuple) -> tuple:

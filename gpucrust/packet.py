@@ -9,14 +9,14 @@ gives the ratio of a geometric series. Neutrons set free where there are none go
 most by them, which is followed as a second packet, with neutrons at will.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from gpucrust import pycno
-from gpucrust.candidates import Y_REACTS, burn_conditions
+from gpucrust.candidates import Y_REACTS, burn_conditions, fuse
 from gpucrust.eos import Mixture
 from gpucrust.minimum import first_minimum
 from gpucrust.network import (
@@ -24,15 +24,12 @@ from gpucrust.network import (
     Network,
     channel_row,
     fusion_index,
-    fusion_product,
-    nuclide_energy,
     nuclide_Z,
 )
 from gpucrust.potentials import Z53, Potentials, channel_affinities
 from gpucrust.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS, FAST_FUSION, SLOW_FUSION, THRESHOLD
+from gpucrust.stepper import SCARCE
 
-SCARCE = 1e-3
-"""Of the chunk, by neutron: fewer free neutrons than this are not captured (see `stepper.SCARCE`)."""
 FUSION_THRESHOLD = -1e-3
 """In ln(tau/t_acc): a fusion is allowed when it is faster than compression by this."""
 FAR = -1e-3
@@ -105,14 +102,38 @@ def zero_net(slots: int) -> Net:
     return Net(jnp.zeros(slots), *[zero] * (len(Net._fields) - 1))
 
 
+def resting_walk(code: Array, slots: int) -> Walk:
+    """No packet is under way; code: of any nuclide."""
+    zero, no, nothing = jnp.array(0.0), jnp.array(False), zero_net(slots)
+    return Walk(
+        on=no,
+        code=code,
+        weight=zero,
+        net=nothing,
+        own_class=zero,
+        own_order=zero,
+        start=code,
+        steps=jnp.array(0),
+        off_chart=no,
+        visited=jnp.zeros(LOOPS, code.dtype),
+        lap_code=jnp.zeros((), code.dtype),
+        lap_weight=zero,
+        before_lap=nothing,
+        fed=no,
+        held=nothing,
+        held_code=code,
+        held_weight=zero,
+    )
+
+
 def add(net: Net, other: Net, factor: Array) -> Net:
     """net + factor other."""
     return Net(*(a + factor * b for a, b in zip(net, other, strict=True)))
 
 
-def choose(first: Array, a: Net, b: Net) -> Net:
-    """a where `first`, else b."""
-    return Net(*(jnp.where(first, x, y) for x, y in zip(a, b, strict=True)))
+def choose(first: Array, a: Any, b: Any) -> Any:
+    """a where `first`, else b; pytrees of one form."""
+    return jax.tree.map(lambda x, y: jnp.where(first, x, y), a, b)
 
 
 def _row(code: Array, here: Surroundings, network: Network) -> tuple[Array, Array]:
@@ -164,24 +185,14 @@ def start_walk(
     far = ~fusion & (g < FAR) & (k >= 0)
     start = here.nuclide[first]
     net = change._replace(Y=-1.0 * (slot == first) - 1.0 * ((slot == second) & fusion))
-    return Walk(
+    return resting_walk(start, here.Y.shape[0])._replace(
         on=jnp.array(True),
         code=jnp.where(fusion, code, start + jnp.asarray(CHANNEL_DZ)[c] * (N_STRIDE - 1) - k),
         weight=jnp.array(1.0),
         net=net,
         own_class=jnp.where(far, jnp.asarray(CHANNEL_CLASS)[c], jnp.inf),
         own_order=jnp.where(far, g, 0.0),
-        start=start,
         steps=jnp.array(1),
-        off_chart=jnp.array(False),
-        visited=jnp.zeros(LOOPS, start.dtype),
-        lap_code=jnp.zeros((), start.dtype),
-        lap_weight=zero,
-        before_lap=zero_net(here.Y.shape[0]),
-        fed=jnp.array(False),
-        held=zero_net(here.Y.shape[0]),
-        held_code=start,
-        held_weight=zero,
     )
 
 
@@ -198,7 +209,7 @@ def feed(walk: Walk, g: Array, here: Surroundings) -> Walk:
         off_chart=walk.off_chart,
     )
     begins = ~walk.on & ~walk.fed & hungry
-    return jax.tree.map(lambda a, b: jnp.where(begins, a, b), captor, walk)
+    return choose(begins, captor, walk)
 
 
 def whole_net(walk: Walk) -> tuple[Net, tuple[Array, Array], tuple[Array, Array]]:
@@ -252,20 +263,15 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
         partner, ln_tau = _fusion_of_packet(walk, here, network)
         itself = partner == slots
         other = jnp.where(itself, walk.code, here.nuclide[jnp.minimum(partner, slots - 1)])
-        Z = nuclide_Z(walk.code) + nuclide_Z(other)
-        N = walk.code % N_STRIDE + other % N_STRIDE
-        kept, E = fusion_product(Z, N, here.at.mu_n, here.model, network, here.errors)
         parents = jnp.stack([walk.code, other])
-        energy = jnp.sum(nuclide_energy(parents, here.model, network, here.errors)) - E
-        z53 = jnp.asarray(Z53)
-        energy = energy + here.at.ell * (jnp.sum(z53[nuclide_Z(parents)]) - z53[jnp.minimum(Z, Z53.size - 1)])
+        product, k_fusion, energy = fuse(parents, here.at.mu_n, here.at.ell, here.model, network, here.errors)
         fusion_class = jnp.where(ln_tau < here.ln_t_weak, FAST_FUSION, SLOW_FUSION)
         fuses = jnp.isfinite(ln_tau) & (energy > 0) & (fusion_class < lowest)
         after = jnp.where(itself, weight / 2, weight)
-        fused = add(zero, fusion_net(parents, N - kept, energy, here), after)
+        fused = add(zero, fusion_net(parents, k_fusion, energy, here), after)
         fused = fused._replace(Y=-after * (jnp.arange(slots) == partner))
         change = choose(fuses, fused, change)
-        daughter = jnp.where(fuses, Z * N_STRIDE + kept, daughter)
+        daughter = jnp.where(fuses, product, daughter)
         new_weight = jnp.where(fuses, after, weight)
         lowest, order = jnp.where(fuses, fusion_class, lowest), jnp.where(fuses, ln_tau, order)
 
@@ -301,4 +307,4 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
         held_code=walk.held_code,
         held_weight=walk.held_weight,
     )
-    return jax.tree.map(lambda a, b: jnp.where(walk.on, a, b), new, walk)
+    return choose(walk.on, new, walk)

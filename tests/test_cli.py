@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import gpucrust
-from gpucrust import cli, output, plots
+from gpucrust import output, plots
 from gpucrust.cli.inspect import KINDS, LETTERS
 from gpucrust.plots import INNER_CRUST
 
@@ -34,16 +34,9 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(command):
     """Run the command with arguments: (exit status, standard output, standard error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["gpucrust", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return stop.value.code, *capsys.readouterr()
-
-    return call
+    return command
 
 
 def test_a_run_writes_dataset_and_figure_and_the_rest_reads_them(folder, run):

@@ -1,6 +1,6 @@
 """The state of a member of the slide engine, and what is recorded of its steps."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from jax import Array
 
 from gpucrust import eos
 from gpucrust.network import Network, channel_row
-from gpucrust.packet import LOOPS, Net, Walk, zero_net
+from gpucrust.packet import Net, Walk, resting_walk, zero_net
 from gpucrust.potentials import Potentials, potentials_of, sums_of
 from gpucrust.status import Status
 from gpucrust.stepper import RUNNING, SEGMENT, Member, Settings
@@ -107,11 +107,6 @@ def is_same(a: Label, b: Label) -> Array:
     return (a.first == b.first) & (a.second == b.second) & (a.channel == b.channel)
 
 
-def pick(first: Array, a: Any, b: Any) -> Any:
-    """a where `first`, else b; pytrees of one form."""
-    return jax.tree.map(lambda x, y: jnp.where(first, x, y), a, b)
-
-
 def initial_slide(member: Member, network: Network, settings: Settings) -> SlideState:
     """The ash at the lowest pressure of the grid, with nothing burned yet."""
     slots = member.Y.shape[0]
@@ -122,25 +117,6 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
     dE = jax.vmap(lambda code: channel_row(code, member.model, network, member.errors)[0])(member.nuclide).T
     on_edge = jnp.any(network.edge[member.model, member.nuclide] & (member.Y > 0))
     net = zero_net(slots)
-    walk = Walk(
-        on=no,
-        code=member.nuclide[0],
-        weight=zero,
-        net=net,
-        own_class=zero,
-        own_order=zero,
-        start=member.nuclide[0],
-        steps=count,
-        off_chart=no,
-        visited=jnp.zeros(LOOPS, member.nuclide.dtype),
-        lap_code=jnp.zeros((), member.nuclide.dtype),
-        lap_weight=zero,
-        before_lap=net,
-        fed=no,
-        held=net,
-        held_code=member.nuclide[0],
-        held_weight=zero,
-    )
     return SlideState(
         nuclide=member.nuclide,
         Y=member.Y,
@@ -171,7 +147,7 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
         partner_net=net,
         last_channel=no_label(),
         last_fusion=no_label(),
-        walk=walk,
+        walk=resting_walk(member.nuclide[0], slots),
         grid_index=count,
         n_steps=count,
         n_reactions=count,

@@ -27,7 +27,6 @@ from gpucrust.slide.state import (
     SlideState,
     is_same,
     no_label,
-    pick,
 )
 from gpucrust.slide.verdict import Arrival, Decision, Verdict, decide, follow, judge, slots_of
 from gpucrust.slide.view import Choice, View, find, look
@@ -104,7 +103,7 @@ def next_trial(
     push = jnp.asarray(CHANNEL_DZ)[c] * view.sums.Y_n - jnp.asarray(CHANNEL_K)[c] * view.sums.Y_e
     runs_away = (choice.channel < CHANNELS) & (push * torque(arrival.change, view.sums) < 0)
     slides = jnp.where(new, arrival.arrived & (burns | ~runs_away), state.slides)
-    next_label = pick(new, pick(slides, label, no_label()), state.slider)
+    next_label = choose(new, choose(slides, label, no_label()), state.slider)
     moving = jnp.where(new, starts, state.moving)
     net = choose(new, choose(burns, burn_net, arrival.net), state.net)
     change = change_of(arrival.nuclide, net)
@@ -118,7 +117,7 @@ def next_trial(
     whole = (burns & (opposed | small)) | kept
     first, second = slots_of(state.slider, state)
     present = Choice(state.slides, first, second, state.slider.channel, choice.product)
-    target = pick(new, choice, present)
+    target = choose(new, choice, present)
     trigger = trigger_of(target, arrival.nuclide, arrival.dE, begin.Y, net, member, network)
 
     P_short = state.P * (state.P_trial / state.P) ** 0.25
@@ -199,7 +198,7 @@ def slide_step(
 
     # a burn that leaves its trigger marginal makes it the partner; one of a whole stock leaves the partner as it was
     to_partner = burns & ~trial.whole
-    burned = pick(to_partner, pick(trial.marginal, verdict.label, no_label()), state.partner)
+    burned = choose(to_partner, choose(trial.marginal, verdict.label, no_label()), state.partner)
     is_channel = verdict.label.channel < CHANNELS
     return SlideState(
         nuclide=arrival.nuclide,
@@ -225,12 +224,12 @@ def slide_step(
         n_records=state.n_records + (output.record_line == state.n_records),
         rounds=rounds,
         shortened=jnp.where(starts, 0, state.shortened + decision.again),
-        at=pick(burns | starts | stays, view.at, state.at),
+        at=choose(burns | starts | stays, view.at, state.at),
         ratio=jnp.where(starts, view.ratio, state.ratio),
-        partner=pick(starts, trial.label, burned),
+        partner=choose(starts, trial.label, burned),
         partner_net=choose(starts | to_partner, trial.net, choose(decision.renews, arrival.net, state.partner_net)),
-        last_channel=pick((trial.marginal | trial.opposed) & is_channel, verdict.label, state.last_channel),
-        last_fusion=pick(burns & ~is_channel, verdict.label, state.last_fusion),
+        last_channel=choose((trial.marginal | trial.opposed) & is_channel, verdict.label, state.last_channel),
+        last_fusion=choose(burns & ~is_channel, verdict.label, state.last_fusion),
         walk=arrival.walk._replace(on=arrival.walking),
         grid_index=grid_index,
         n_steps=state.n_steps + 1,

@@ -14,7 +14,7 @@ from gpucrust.packet import step as walk_step
 from gpucrust.potentials import Sums
 from gpucrust.reactions import CHANNELS
 from gpucrust.slide.net import change_of, settle
-from gpucrust.slide.state import Label, SlideState, is_same, no_label, pick
+from gpucrust.slide.state import Label, SlideState, is_same, no_label
 from gpucrust.slide.view import Choice, View, crossing, find, most_urgent, next_slider, pair_index
 from gpucrust.stepper import Member, Settings
 
@@ -62,14 +62,14 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
     i, j, there = find(state.slider, view)
     slider = Choice(there & state.slides & ~sliding_fusion, i, j, state.slider.channel, following.product)
     # where a move ends at a threshold its slider is looked at again: the two may oppose each other
-    choice = pick(burns, urgent, pick(landed, slider, following))
+    choice = choose(burns, urgent, choose(landed, slider, following))
     return Verdict(
         accepted=accepted,
         passed=beyond & solved,
         P_back=P_back,
         urgent=urgent,
         choice=choice,
-        label=pick(choice.found, choice.label(state.nuclide), no_label()),
+        label=choose(choice.found, choice.label(state.nuclide), no_label()),
         landed=landed,
         quiet=accepted & state.moving & ~urgent.found,
         burns=burns,
@@ -100,7 +100,7 @@ def follow(state: SlideState, view: View, verdict: Verdict, member: Member, netw
     choice = verdict.choice
     g = view.g[verdict.channel, choice.first]
     fresh = start_walk(choice.first, choice.second, choice.channel, g, choice.product, view.here)
-    walk = pick(state.walk.on, state.walk, fresh)
+    walk = choose(state.walk.on, state.walk, fresh)
     g_captor = best_captor(view.g, view.here)[2]
     walk = jax.lax.fori_loop(0, WALK_STEPS, lambda _, w: walk_step(w, g_captor, view.here, network), walk)
     walk = feed(walk, view.g, view.here)

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.candidates import Fusions, burn_conditions, fusions_of, ln_burn_time
+from gpucrust.candidates import Fusions, burn_conditions, fuse, fusions_of, ln_burn_time
 from gpucrust.minimum import first_minimum
-from gpucrust.network import N_STRIDE, Network, fusion_product, nuclide_energy, nuclide_Z
+from gpucrust.network import Network, nuclide_Z
 from gpucrust.packet import FUSION_THRESHOLD, Surroundings, enough_neutrons
-from gpucrust.potentials import Z53, Potentials, Sums, channel_affinities, potentials_of, sums_of
+from gpucrust.potentials import Potentials, Sums, channel_affinities, potentials_of, sums_of
 from gpucrust.reactions import CHANNEL_CLASS, CHANNELS, FAST_FUSION, SLOW_FUSION, THRESHOLD
 from gpucrust.slide.state import Label, SlideState
 from gpucrust.stepper import Y_DROPPED, Y_REACTS, Member, Settings
@@ -79,13 +79,7 @@ def product_of(pair: Array, view: View, network: Network) -> tuple[Array, Array,
     assert view.fusions is not None
     here = view.here
     slots = jnp.stack([jnp.asarray(view.fusions.first)[pair], jnp.asarray(view.fusions.second)[pair]])
-    parents = here.nuclide[slots]
-    Z, N = nuclide_Z(parents), parents % N_STRIDE
-    kept, E = fusion_product(jnp.sum(Z), jnp.sum(N), here.at.mu_n, here.model, network, here.errors)
-    z53 = jnp.asarray(Z53)
-    lattice = here.at.ell * (jnp.sum(z53[Z]) - z53[jnp.minimum(jnp.sum(Z), Z53.size - 1)])
-    energy = jnp.sum(nuclide_energy(parents, here.model, network, here.errors)) - E + lattice
-    return jnp.sum(Z) * N_STRIDE + kept, jnp.sum(N) - kept, energy
+    return fuse(here.nuclide[slots], here.at.mu_n, here.at.ell, here.model, network, here.errors)
 
 
 class Choice(NamedTuple):
