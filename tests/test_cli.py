@@ -169,11 +169,11 @@ def test_version(run):
     assert run("--version")[1] == f"gpucrust {gpucrust.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["", "init", "run", "info", "plot", "report", "export", "models", "masses install"])
-def test_help_at_every_level_has_an_example(run, command):
-    status, out, _ = run(*command.split(), "--help")
+@pytest.mark.parametrize("level", ["", "init", "run", "info", "plot", "report", "export", "models", "masses install"])
+def test_help_at_every_level_has_an_example(run, level):
+    status, out, _ = run(*level.split(), "--help")
     assert status == 0
-    assert f"gpucrust {command}" in out.partition("Options")[0].partition("Usage")[2].partition("\n")[2]
+    assert f"gpucrust {level}" in out.partition("Options")[0].partition("Usage")[2].partition("\n")[2]
 
 
 def test_a_shell_completes_commands_and_values():
