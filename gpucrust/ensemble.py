@@ -86,6 +86,7 @@ class Stepper:
     record: int = 0  # steps of each member to record, of the engine "slide"
     engine: str = "slide"  # or "chunk"
     step: float = 0.01  # largest move in ln P, of the engine "slide"
+    landed: float = 5e-6  # in ln P: how near its moves end to where anything changes
 
     @property
     def step_limit(self) -> int:
@@ -150,7 +151,7 @@ def start_lanes(
         n_codes = network.E.shape[1]
         member = member._replace(errors=jax.vmap(lambda errors: drawn_errors(errors, n_codes))(member.errors))
     n_P = network.pressures.shape[0]
-    first = initial_slide if slide else initial_state
+    first = partial(initial_slide, with_ways=record > 0) if slide else initial_state
     state = jax.vmap(first, in_axes=(0, None, None))(member, network, settings)
     composition = None
     if with_composition:
@@ -270,6 +271,7 @@ def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
         t_weak=jnp.array(physics.t_weak),
         neutrino_fraction=jnp.array(physics.neutrino_fraction),
         max_steps=jnp.array(stepper.step_limit),
+        landed=jnp.array(stepper.landed),
         fusion_density=jnp.array(density) if physics.fusion_density else None,
     )
 

@@ -21,6 +21,7 @@ from gpucrust.minimum import first_minimum
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K
 
 N_STRIDE = N_MAX + 1
+N_CODES = (Z_MAX + 1) * N_STRIDE
 FUSION_N = 64
 """Neutron numbers tabulated for fusing nuclei; a lighter nucleus with more neutrons is off the chart."""
 THEORY_Z = 8

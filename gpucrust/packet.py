@@ -13,19 +13,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from gpucrust import pycno
 from gpucrust.candidates import Y_REACTS, burn_conditions, fuse
 from gpucrust.eos import Mixture
 from gpucrust.minimum import first_minimum
-from gpucrust.network import (
-    N_STRIDE,
-    Network,
-    channel_row,
-    fusion_index,
-    nuclide_Z,
-)
+from gpucrust.network import N_CODES, N_STRIDE, Network, channel_row, fusion_index, nuclide_Z
 from gpucrust.potentials import Z53, Potentials, channel_affinities
 from gpucrust.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS, FAST_FUSION, SLOW_FUSION, THRESHOLD
 from gpucrust.stepper import SCARCE
@@ -39,6 +35,8 @@ NOTHING = 1e-9
 """Of a net, by unit: what is less is rounding."""
 LOOPS = 16
 """Fusions of a packet that are remembered."""
+WAY = 64
+"""Deeds of a packet that are remembered, where they are."""
 CAPTURES = CHANNEL_K < 0
 
 
@@ -94,6 +92,7 @@ class Walk(NamedTuple):
     held: Net  # of the packet before, which sets free what the captor's takes in
     held_code: Array
     held_weight: Array
+    way: Array | None  # (WAY,) its deeds, then 0; None where they are not remembered
 
 
 def zero_net(slots: int) -> Net:
@@ -102,7 +101,7 @@ def zero_net(slots: int) -> Net:
     return Net(jnp.zeros(slots), *[zero] * (len(Net._fields) - 1))
 
 
-def resting_walk(code: Array, slots: int) -> Walk:
+def resting_walk(code: Array, slots: int, with_way: bool) -> Walk:
     """No packet is under way; code: of any nuclide."""
     zero, no, nothing = jnp.array(0.0), jnp.array(False), zero_net(slots)
     return Walk(
@@ -123,12 +122,36 @@ def resting_walk(code: Array, slots: int) -> Walk:
         held=nothing,
         held_code=code,
         held_weight=zero,
+        way=jnp.zeros(WAY, code.dtype) if with_way else None,
     )
+
+
+def deed(code: Array, channel: Array, other: Array) -> Array:
+    """What a packet does at a nuclide, in one number: channel -1 nothing, CHANNELS a fusion with `other`."""
+    return (code * (CHANNELS + 2) + channel + 1) * N_CODES + other
+
+
+def deed_of(number: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(code, channel, other) of deeds."""
+    rest, other = np.divmod(np.asarray(number, int), N_CODES)
+    code, channel = np.divmod(rest, CHANNELS + 2)
+    return code, channel - 1, other
+
+
+def remembered(way: Array | None, this: Array) -> Array | None:
+    """The way with one more deed."""
+    return None if way is None else jnp.where(jnp.arange(WAY) == jnp.sum(way != 0), this, way)
 
 
 def add(net: Net, other: Net, factor: Array) -> Net:
     """net + factor other."""
     return Net(*(a + factor * b for a, b in zip(net, other, strict=True)))
+
+
+def at_potentials(net: Net, before: Potentials, after: Potentials) -> Net:
+    """The net with the heat that it releases at other potentials."""
+    change = net.heat_mu_e * (after.mu_e - before.mu_e) + net.heat_mu_n * (after.mu_n - before.mu_n)
+    return net._replace(heat=net.heat - change - net.heat_ell * (after.ell - before.ell))
 
 
 def choose(first: Array, a: Any, b: Any) -> Any:
@@ -172,7 +195,13 @@ def fusion_net(parents: Array, k: Array, energy: Array, here: Surroundings) -> N
 
 
 def start_walk(
-    first: Array, second: Array, channel: Array, g: Array, product: tuple[Array, Array, Array], here: Surroundings
+    first: Array,
+    second: Array,
+    channel: Array,
+    g: Array,
+    product: tuple[Array, Array, Array],
+    here: Surroundings,
+    with_way: bool,
 ) -> Walk:
     """The packet just behind its trigger. first, second: slots; g: affinity; product: of a fusion (code, k, energy)."""
     slot, zero = jnp.arange(here.Y.shape[0]), jnp.array(0.0)
@@ -185,7 +214,7 @@ def start_walk(
     far = ~fusion & (g < FAR) & (k >= 0)
     start = here.nuclide[first]
     net = change._replace(Y=-1.0 * (slot == first) - 1.0 * ((slot == second) & fusion))
-    return resting_walk(start, here.Y.shape[0])._replace(
+    return resting_walk(start, here.Y.shape[0], with_way)._replace(
         on=jnp.array(True),
         code=jnp.where(fusion, code, start + jnp.asarray(CHANNEL_DZ)[c] * (N_STRIDE - 1) - k),
         weight=jnp.array(1.0),
@@ -201,12 +230,13 @@ def feed(walk: Walk, g: Array, here: Surroundings) -> Walk:
     slot, channel, g_captor = best_captor(g, here)
     hungry = (g_captor < THRESHOLD) & (walk.net.Y_n > NOTHING) & ~enough_neutrons(here)[channel]
     no_product = (walk.code, jnp.array(0), jnp.array(0.0))
-    captor = start_walk(slot, slot, channel, g_captor, no_product, here)._replace(
+    captor = start_walk(slot, slot, channel, g_captor, no_product, here, walk.way is not None)._replace(
         fed=jnp.array(True),
         held=walk.net,
         held_code=walk.code,
         held_weight=walk.weight,
         off_chart=walk.off_chart,
+        way=remembered(walk.way, deed(here.nuclide[slot], channel, jnp.array(0))),
     )
     begins = ~walk.on & ~walk.fed & hungry
     return choose(begins, captor, walk)
@@ -255,7 +285,7 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
     lowest = jnp.min(jnp.where(open_, classes, jnp.inf))
     c, order = first_minimum(jnp.where(open_ & (classes == lowest), g, jnp.inf))
     order, weight = jnp.where(jnp.isfinite(lowest), order, 0.0), walk.weight
-    fuses = jnp.array(False)
+    fuses, other = jnp.array(False), jnp.zeros_like(walk.code)
     daughter = walk.code + dZ[c] * (N_STRIDE - 1) - k[c]
     change = channel_net(c, walk.code, order, more[c], weight, here)
     new_weight = weight
@@ -282,6 +312,7 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
     left = weight / jnp.where(lap_ends, walk.lap_weight, 1.0)
     series = jnp.where(lap_ends & (left < 1), 1 / (1 - left), 1.0)
     goes = walk.on & ~stops & ~lap_ends
+    does = deed(walk.code, jnp.where(stops, -1, jnp.where(fuses, CHANNELS, c)), jnp.where(fuses & ~stops, other, 0))
     remember = goes & fuses & (walk.lap_code == 0)
 
     net, before_lap = choose(lap_begins, zero, walk.net), choose(lap_begins, walk.net, walk.before_lap)
@@ -306,5 +337,6 @@ def step(walk: Walk, g_captor: Array, here: Surroundings, network: Network) -> W
         held=walk.held,
         held_code=walk.held_code,
         held_weight=walk.held_weight,
+        way=remembered(walk.way, does),
     )
     return choose(walk.on, new, walk)

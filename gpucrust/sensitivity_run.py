@@ -7,11 +7,10 @@ import numpy as np
 import xarray as xr
 
 from gpucrust.config import SweepError
-from gpucrust.eos import NEUTRON_MATTER
 from gpucrust.masses.liquid_drop import LiquidDropConstants
 from gpucrust.planning import Plan
 from gpucrust.record import Record
-from gpucrust.scalar.crust import CrustError, record
+from gpucrust.recording import record_crusts
 from gpucrust.sensitivity import Crusts, make_crusts
 from gpucrust.sensitivity_dataset import sensitivity_dataset
 from gpucrust.sensitivity_outputs import check_names
@@ -20,28 +19,13 @@ from gpucrust.sensitivity_parameters import parameters_of
 
 def record_evolutions(plan: Plan) -> list[Record | None]:
     """Records of a plan's distinct evolutions; None for one that has no result. float64 must be on."""
-    found: list[Record | None] = []
     members, physics = plan.evolutions, plan.physics
+    parameters = [
+        parameters_of(plan.models[members.model[e]], e, members, physics, 1.0, float(members.g_mdot[e]))
+        for e in range(plan.n_evolutions)
+    ]
     ashes = plan.sweep.ash_fractions()
-    for e in range(plan.n_evolutions):
-        model = plan.models[members.model[e]]
-        own = parameters_of(model, e, members, physics, 1.0, float(members.g_mdot[e]))
-        masses = np.where(np.isnan(model.mixed), np.nan, np.asarray(own.E).reshape(model.mixed.shape))
-        try:
-            made = record(
-                masses,
-                ashes[members.ash[e]],
-                pressures=plan.pressures,
-                g_mdot=float(members.g_mdot[e]),
-                pycno=physics.pycno,
-                pycno_log10_scale=float(members.pycno_log10_scale[e]),
-                t_weak=physics.t_weak,
-                neutron=NEUTRON_MATTER[physics.neutron_eos],
-            )
-        except CrustError:
-            made = None
-        found.append(made)
-    return found
+    return record_crusts(members, plan.models, ashes, plan.pressures, physics, plan.stepper, parameters)
 
 
 def crusts_of(plan: Plan) -> tuple[Crusts, np.ndarray]:

@@ -58,6 +58,7 @@ class Settings(NamedTuple):
     t_weak: Array  # s
     neutrino_fraction: Array  # of the Gibbs energy that electron captures release
     max_steps: Array
+    landed: Array  # in ln P: how near moves of the slide engine end to where anything changes
     fusion_density: Array | None = None  # (61,) g cm^-3 from which nuclei of a charge number fuse, if not by burn time
 
 

@@ -18,7 +18,7 @@ from gpucrust.slide.state import (
     Label,
     SlideState,
 )
-from gpucrust.slide.view import Choice, View
+from gpucrust.slide.view import View
 from gpucrust.status import Status
 from gpucrust.stepper import MAX_SEGMENTS, NOWHERE, RECORDED, RUNNING, SEGMENT, TRACED, Output, Settings
 
@@ -107,9 +107,10 @@ def output_of(
     reached: Array,
     commits: Array,
     landed: Array,
-    urgent: Choice,
+    urgent: Label,
+    deeds: Array,
 ) -> Output:
-    """The rows of this step; the trace is left empty."""
+    """The rows of this step; the trace is left empty. urgent: what becomes possible; deeds: (2,) as recorded."""
     sums, Z = view.sums, nuclide_Z(state.nuclide)
     mu_e = eos.electron_chemical_potential(view.n_b * sums.Y_e)
     row = [view.n_b, sums.Y_e, sums.Y_n, sums.Y_z53, sums.Y, jnp.sum(Z**2 * view.Y), begin.heat, segment.number]
@@ -117,12 +118,12 @@ def output_of(
     assert len(row) == len(RECORDED)
 
     stepped = commits & ((state.d > 0) | (state.P_trial > state.P) | reached)
-    at_threshold = jnp.where(landed & state.aimed, AT_THRESHOLD, GIVEN_P)
+    at_threshold = jnp.where(landed | jnp.any(deeds > 0), AT_THRESHOLD, GIVEN_P)
     pressure_kind = jnp.where(state.amount_kind == TO_THE_END, AT_THE_END, at_threshold)
     pressure_kind = jnp.where(state.moving, pressure_kind, SAME_P)
     scalars = [state.net.Y_n, state.partner_net.Y_n, state.ratio_of_partner, *state.slider, state.amount_kind]
-    scalars += [state.limit, pressure_kind, *urgent.label(state.nuclide), state.P_trial, view.n_b, view.here.Y_n]
-    scalars += [state.d, begin.heat, jnp.where(reached, state.grid_index, -1)]
+    scalars += [state.limit, pressure_kind, *urgent, state.P_trial, view.n_b, view.here.Y_n]
+    scalars += [state.d, begin.heat, jnp.where(reached, state.grid_index, -1), *deeds]
     assert len(scalars) == len(STEP_SCALARS)
     paired = jnp.where(state.ratio_of_partner > 0, state.partner_net.Y, 0.0)
     arrays = [state.nuclide.astype(float), view.Y, state.net.Y, paired]

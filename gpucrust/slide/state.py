@@ -10,6 +10,7 @@ from gpucrust import eos
 from gpucrust.network import Network, channel_row
 from gpucrust.packet import Net, Walk, resting_walk, zero_net
 from gpucrust.potentials import Potentials, potentials_of, sums_of
+from gpucrust.slide.landing import Search, no_search
 from gpucrust.status import Status
 from gpucrust.stepper import RUNNING, SEGMENT, Member, Settings
 
@@ -37,11 +38,14 @@ STEP_SCALARS = (
     "d",
     "heat",
     "grid_index",
+    "deed",
+    "other_deed",
 )
 """Of the record of a step: (slots,) each of STEP_ARRAYS, then the scalars. Y, P, n_b, Y_n, heat are those after it, in
 MeV and fm. The net is that of the trigger (first, second, channel) plus ratio times net2, of its partner. `limit`: the
 slot that is used up, -1 for neutrons; event: the reaction at whose threshold the step ends; grid_index: of the pressure
-recorded after it, else -1."""
+recorded after it, else -1. deed, other_deed (`packet.deed_of`): where a step ends because its packet takes another way,
+what it did and what it does now, else 0."""
 
 
 class Label(NamedTuple):
@@ -75,10 +79,9 @@ class SlideState(NamedTuple):
     ratio_of_partner: Array  # of the partner's net in this net
     amount_kind: Array
     limit: Array  # slot that the net uses up first, -1 for neutrons
-    aimed: Array  # the pressure is where a threshold is expected
     n_records: Array
     rounds: Array
-    shortened: Array
+    search: Search  # for where the net changes
     at: Potentials  # where the move began
     ratio: Array  # (pairs,) ln(tau/t_acc) there
     # memory of burns
@@ -107,8 +110,8 @@ def is_same(a: Label, b: Label) -> Array:
     return (a.first == b.first) & (a.second == b.second) & (a.channel == b.channel)
 
 
-def initial_slide(member: Member, network: Network, settings: Settings) -> SlideState:
-    """The ash at the lowest pressure of the grid, with nothing burned yet."""
+def initial_slide(member: Member, network: Network, settings: Settings, with_ways: bool) -> SlideState:
+    """The ash at the lowest pressure of the grid, with nothing burned yet; with_ways: packets remember their deeds."""
     slots = member.Y.shape[0]
     P, zero, count, no = network.pressures[0], jnp.array(0.0), jnp.array(0), jnp.array(False)
     sums = sums_of(member.nuclide, member.Y, zero)
@@ -116,7 +119,7 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
     n_b = eos.density_at_pressure(P, sums.mixture, settings.matter, guess, 15)
     dE = jax.vmap(lambda code: channel_row(code, member.model, network, member.errors)[0])(member.nuclide).T
     on_edge = jnp.any(network.edge[member.model, member.nuclide] & (member.Y > 0))
-    net = zero_net(slots)
+    net, walk = zero_net(slots), resting_walk(member.nuclide[0], slots, with_ways)
     return SlideState(
         nuclide=member.nuclide,
         Y=member.Y,
@@ -137,17 +140,16 @@ def initial_slide(member: Member, network: Network, settings: Settings) -> Slide
         ratio_of_partner=zero,
         amount_kind=jnp.array(NOTHING_GOES),
         limit=count,
-        aimed=no,
         n_records=count,
         rounds=count,
-        shortened=count,
+        search=no_search(P, walk.way),
         at=potentials_of(n_b, sums, settings.matter),
         ratio=jnp.full(slots * (slots + 1) // 2, jnp.inf),
         partner=no_label(),
         partner_net=net,
         last_channel=no_label(),
         last_fusion=no_label(),
-        walk=resting_walk(member.nuclide[0], slots),
+        walk=walk,
         grid_index=count,
         n_steps=count,
         n_reactions=count,

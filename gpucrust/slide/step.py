@@ -13,10 +13,11 @@ from jax import Array
 
 from gpucrust.marginal import solve
 from gpucrust.network import Network, channel_row
-from gpucrust.packet import NOTHING, Net, add, choose, zero_net
+from gpucrust.packet import NOTHING, Net, add, at_potentials, choose, zero_net
 from gpucrust.potentials import sums_of
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.slide.account import Account, next_status, output_of, segment_of
+from gpucrust.slide.landing import no_search, parting
 from gpucrust.slide.net import bitten, change_of, stock_of, torque, trigger_of
 from gpucrust.slide.state import (
     IN_PART,
@@ -38,9 +39,7 @@ def commit(state: SlideState, view: View, decision: Decision) -> Account:
 
     The heat is taken at the mean of the potentials before and after.
     """
-    before, after, net = state.at, view.at, state.net
-    change = net.heat_mu_e * (after.mu_e - before.mu_e) + net.heat_mu_n * (after.mu_n - before.mu_n)
-    released = net.heat - (change + net.heat_ell * (after.ell - before.ell)) / 2
+    released = (state.net.heat + at_potentials(state.net, state.at, view.at).heat) / 2
     d = jnp.where(decision.commits, state.d, 0.0)
     return Account(
         Y=jnp.where(decision.commits, view.Y, state.Y),
@@ -120,8 +119,7 @@ def next_trial(
     target = choose(new, choice, present)
     trigger = trigger_of(target, arrival.nuclide, arrival.dE, begin.Y, net, member, network)
 
-    P_short = state.P * (state.P_trial / state.P) ** 0.25
-    P_retry = jnp.where(verdict.passed, verdict.P_back, jnp.where(decision.again, P_short, state.P_trial))
+    P_retry = jnp.where(verdict.passed, verdict.P_back, jnp.where(decision.again, decision.P_again, state.P_trial))
     P = jnp.where(burns, begin.P, jnp.where(starts, P_next, P_retry))
     scale = jnp.log(P / state.P) / jnp.log(state.P_trial / state.P)
     goes_on = ~new | (is_same(next_label, state.slider) & state.moving)
@@ -159,14 +157,19 @@ def slide_step(
     view = look(state, member, network, settings)
     verdict = judge(state, view, network, settings)
     arrival = follow(state, view, verdict, member, network)
-    decision = decide(state, verdict, arrival, change_of(arrival.nuclide, state.net), step)
-    begin = commit(state, view, decision)
 
+    def longest_move(P: Array, grid_index: Array) -> Array:
+        P_grid, P_far = grid[jnp.minimum(grid_index, grid.shape[0] - 1)], P * jnp.exp(step)
+        return jnp.where(P_grid <= P_far * (1 + 1e-12), P_grid, P_far)
+
+    decision = decide(state, verdict, arrival, longest_move(state.P, state.grid_index), settings)
+    begin = commit(state, view, decision)
     reached = decision.starts & (begin.P == grid[state.grid_index])
     grid_index = state.grid_index + reached
-    P_grid = grid[jnp.minimum(grid_index, grid.shape[0] - 1)]
-    P_far = begin.P * jnp.exp(step)
-    P_next = jnp.where(P_grid <= P_far * (1 + 1e-12), P_grid, P_far)
+    P_next = longest_move(begin.P, grid_index)
+    moves_on = decision.burns | decision.starts | decision.stays
+    partner_net = at_potentials(state.partner_net, state.at, view.at)
+    state = state._replace(partner_net=choose(moves_on, partner_net, state.partner_net))
     trial = next_trial(state, view, verdict, arrival, decision, begin, P_next, member, network, settings)
 
     dE, switched = arrival.dE, state.switched
@@ -188,7 +191,11 @@ def slide_step(
     segment = segment_of(state, view, decision.commits, starts, begin, trial.label, trial.slides, verdict.channel)
     ended = grid_index == grid.shape[0]
     status = next_status(state, stuck, rounds, arrival.full, off_chart, ended, segment.number, settings)
-    output = output_of(state, view, begin, segment, reached, decision.commits, verdict.landed, verdict.urgent)
+    deeds = jnp.zeros(2)
+    if state.search.way is not None and arrival.walk.way is not None:
+        deeds = jnp.where(decision.parts, parting(state.search.way, arrival.walk.way), 0)
+    urgent = verdict.urgent.label(state.nuclide)
+    output = output_of(state, view, begin, segment, reached, decision.commits, verdict.landed, urgent, deeds)
     burned_d = jnp.where(burns, trial.d, 0.0)
     trace = (*verdict.label, trial.net.Y_n, burned_d, begin.P, jnp.zeros_like(begin.P))
     output = output._replace(
@@ -220,11 +227,10 @@ def slide_step(
         ratio_of_partner=trial.ratio_of_partner,
         amount_kind=jnp.where(stays, NOTHING_GOES, jnp.where(arrival.walking, state.amount_kind, trial.amount_kind)),
         limit=jnp.where(arrival.walking, state.limit, trial.limit),
-        aimed=jnp.where(burns | starts | stays, False, state.aimed | verdict.passed),
         n_records=state.n_records + (output.record_line == state.n_records),
         rounds=rounds,
-        shortened=jnp.where(starts, 0, state.shortened + decision.again),
-        at=choose(burns | starts | stays, view.at, state.at),
+        search=choose(starts, no_search(begin.P, arrival.walk.way), decision.search),
+        at=choose(moves_on, view.at, state.at),
         ratio=jnp.where(starts, view.ratio, state.ratio),
         partner=choose(starts, trial.label, burned),
         partner_net=choose(starts | to_partner, trial.net, choose(decision.renews, arrival.net, state.partner_net)),

@@ -13,13 +13,12 @@ from gpucrust.packet import NOTHING, Net, Walk, best_captor, choose, feed, start
 from gpucrust.packet import step as walk_step
 from gpucrust.potentials import Sums
 from gpucrust.reactions import CHANNELS
+from gpucrust.slide.landing import Search, narrow
 from gpucrust.slide.net import change_of, settle
 from gpucrust.slide.state import Label, SlideState, is_same, no_label
 from gpucrust.slide.view import Choice, View, crossing, find, most_urgent, next_slider, pair_index
 from gpucrust.stepper import Member, Settings
 
-SHORTEST = 0.05
-"""Of the longest move: one that is shorter is not shortened again because its net changes."""
 WALK_STEPS = 4
 """Of a packet, in one step of the engine."""
 
@@ -53,7 +52,7 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
     h = jnp.where(sliding_fusion, ratio, view.g[jnp.clip(state.slider.channel, 0, CHANNELS - 1), first])
     # (a fusion whose parents have been used up has no burn time)
     solved = (error_P < SOLVED_P) & (~state.root | (jnp.abs(h) < SOLVED_H) | jnp.isinf(h))
-    beyond, P_back = crossing(state, view)
+    beyond, P_back = crossing(state, view, settings)
     accepted = solved & ~beyond
 
     urgent, following = most_urgent(view, network), next_slider(state, view, network)
@@ -99,7 +98,8 @@ def follow(state: SlideState, view: View, verdict: Verdict, member: Member, netw
     """Let the packet of the choice, or the one that is under way, make some steps."""
     choice = verdict.choice
     g = view.g[verdict.channel, choice.first]
-    fresh = start_walk(choice.first, choice.second, choice.channel, g, choice.product, view.here)
+    with_way = state.walk.way is not None
+    fresh = start_walk(choice.first, choice.second, choice.channel, g, choice.product, view.here, with_way)
     walk = choose(state.walk.on, state.walk, fresh)
     g_captor = best_captor(view.g, view.here)[2]
     walk = jax.lax.fori_loop(0, WALK_STEPS, lambda _, w: walk_step(w, g_captor, view.here, network), walk)
@@ -116,7 +116,10 @@ def follow(state: SlideState, view: View, verdict: Verdict, member: Member, netw
 class Decision(NamedTuple):
     """What this step does."""
 
-    again: Array  # the move is tried shorter
+    again: Array  # the move is tried to another pressure
+    P_again: Array
+    search: Search
+    parts: Array  # the move ends where its net changes
     commits: Array  # the trial becomes the state
     starts: Array  # a move
     burns: Array
@@ -125,18 +128,21 @@ class Decision(NamedTuple):
     endless: Array  # a packet has come back to where it began
 
 
-def decide(state: SlideState, verdict: Verdict, arrival: Arrival, old_change: Sums, step: Array | float) -> Decision:
-    """Move on, burn, or try again; old_change: of the sums by the present net."""
-    differs = jnp.abs(arrival.change.Y_e - old_change.Y_e) + jnp.abs(arrival.change.Y_n - old_change.Y_n) > NOTHING
-    long = jnp.log(state.P_trial / state.P) > SHORTEST * step
-    # a move along which the net has changed is tried shorter, twice
-    same = verdict.quiet & state.slides & is_same(verdict.label, state.slider)
-    again = same & ~arrival.walking & differs & (state.shortened < 2) & long
+def decide(state: SlideState, verdict: Verdict, arrival: Arrival, P_goal: Array, settings: Settings) -> Decision:
+    """Move on, burn, or try again; P_goal: where the longest move would end."""
+    same = verdict.quiet & state.slides & is_same(verdict.label, state.slider) & ~arrival.walking
+    change = jnp.sum(jnp.abs(arrival.net.Y - state.net.Y)) + jnp.abs(arrival.net.Y_n - state.net.Y_n)
+    differs = change > NOTHING
+    search, again, P_again = narrow(state.search, state.P, state.P_trial, P_goal, differs, settings)
+    search, again = choose(same, search, state.search), same & again
     goes = verdict.accepted & ~arrival.walking & ~again
     # a packet that comes back to where it began: masses of several tables release energy around a loop for ever
     endless = arrival.arrived & goes & ~verdict.landed & ~jnp.any(arrival.net.Y < -NOTHING)
     return Decision(
         again=again,
+        P_again=P_again,
+        search=search,
+        parts=same & differs & ~again & ~search.lets_go,
         commits=goes,
         starts=goes & (verdict.rests | verdict.quiet) & ~endless,
         burns=goes & verdict.burns & ~endless,

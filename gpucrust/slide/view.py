@@ -12,16 +12,13 @@ from gpucrust.network import Network, nuclide_Z
 from gpucrust.packet import FUSION_THRESHOLD, Surroundings, enough_neutrons
 from gpucrust.potentials import Potentials, Sums, channel_affinities, potentials_of, sums_of
 from gpucrust.reactions import CHANNEL_CLASS, CHANNELS, FAST_FUSION, SLOW_FUSION, THRESHOLD
+from gpucrust.slide.landing import PER_LN_P
 from gpucrust.slide.state import Label, SlideState
 from gpucrust.stepper import Y_DROPPED, Y_REACTS, Member, Settings
 
-DEEP, AIM = -1e-4, -4e-5
-"""MeV: a move that ends with another affinity below DEEP has gone too far, and is aimed at AIM."""
-FUSION_DEEP, FUSION_AIM = -3e-3, -1.8e-3
-"""The same for ln(tau/t_acc)."""
 MARGINAL, FUSION_MARGINAL = 2e-4, 4e-3
-LANDED = 1e-9
-"""In ln P; no move is shortened further."""
+SHORTEST = 1e-9
+"""In ln P; no move is made shorter."""
 
 
 class View(NamedTuple):
@@ -171,14 +168,14 @@ def next_slider(state: SlideState, view: View, network: Network) -> Choice:
     )
 
 
-def crossing(state: SlideState, view: View) -> tuple[Array, Array]:
+def crossing(state: SlideState, view: View, settings: Settings) -> tuple[Array, Array]:
     """Whether the move has gone beyond a threshold, and the pressure at which the first such one is expected."""
+    near = PER_LN_P * settings.landed
     channel = jnp.arange(CHANNELS)[:, None]
     own = state.slides & (state.nuclide == state.slider.first) & (channel == state.slider.channel)
     g_before = channel_affinities(state.dE, nuclide_Z(state.nuclide), state.at)
-    # nuclides that were not there yet burn at the end of the move
-    beyond = view.open & (view.g < DEEP) & ~own & (g_before >= THRESHOLD) & (state.Y > Y_REACTS)
-    part = jnp.where(beyond, (g_before - AIM) / (g_before - view.g), jnp.inf).ravel()
+    beyond = view.open & (view.g < THRESHOLD - near) & ~own & (g_before >= THRESHOLD)
+    part = jnp.where(beyond, (g_before - THRESHOLD + near / 2) / (g_before - view.g), jnp.inf).ravel()
     if view.fusions is not None:
         f = view.fusions
         first, second = state.nuclide[jnp.asarray(f.first)], state.nuclide[jnp.asarray(f.second)]
@@ -186,11 +183,14 @@ def crossing(state: SlideState, view: View) -> tuple[Array, Array]:
         own = sliding_fusion & (first == state.slider.first) & (second == state.slider.second)
         own = own | (sliding_fusion & (first == state.slider.second) & (second == state.slider.first))
         held = state.slides & ~sliding_fusion & (state.ratio < FUSION_MARGINAL)
-        there = jnp.isfinite(state.ratio) & (state.ratio >= FUSION_THRESHOLD)
-        beyond = (view.ratio < FUSION_DEEP) & ~own & ~held & there
-        before = jnp.where(there, state.ratio, 0.0)
-        part = jnp.append(part, jnp.where(beyond, (before - FUSION_AIM) / (before - view.ratio), jnp.inf))
+        beyond = (view.ratio < FUSION_THRESHOLD - near) & ~own & ~held & (state.ratio >= FUSION_THRESHOLD)
+        known = jnp.isfinite(state.ratio)
+        before = jnp.where(known, state.ratio, 0.0)
+        secant = jnp.where(known, (before - FUSION_THRESHOLD + near / 2) / (before - view.ratio), 0.5)
+        # the burn time of a nuclide that grows from nothing is far from linear
+        secant = jnp.where(state.rounds % 4 == 3, secant / 2, secant)
+        part = jnp.append(part, jnp.where(beyond, secant, jnp.inf))
     nearest = jnp.min(part)
-    long_enough = jnp.log(state.P_trial / state.P) > LANDED
-    P = state.P * (state.P_trial / state.P) ** jnp.clip(nearest, 0.02, 0.98)
+    long_enough = jnp.log(state.P_trial / state.P) > SHORTEST
+    P = state.P * (state.P_trial / state.P) ** jnp.clip(nearest, 0.02, 1 - 1e-9)
     return state.moving & jnp.isfinite(nearest) & long_enough, P

@@ -1,0 +1,178 @@
+"""Records of crusts by the slide engine: ensembles of them, in batches on whatever device there is.
+
+Its moves end to LANDED in ln P where anything changes. What does is named here from what the engine has kept: the
+reaction that became possible, or what the packet of the slide did before and what it does now.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpucrust import eos
+from gpucrust.constants import DYN_PER_CM2
+from gpucrust.ensemble import Evolution, Members, Physics, Stepper, evolve, recorded_steps, sweep_settings
+from gpucrust.eos import Matter
+from gpucrust.masses import MassModel
+from gpucrust.network import N_STRIDE, nuclide_Z
+from gpucrust.packet import FUSION_THRESHOLD, deed_of
+from gpucrust.reactions import CHANNEL_CLASS, CHANNELS, THRESHOLD
+from gpucrust.record import NEUTRONS, PRODUCT, Amount, Move, Record
+from gpucrust.replay import Parameters, energy_change, mixture_of, threshold_of, threshold_value
+from gpucrust.status import Status
+
+LANDED = 1e-9
+"""In ln P."""
+AT_THRESHOLD = 1e-6
+"""MeV, and in ln(tau/t_acc): what lies further from its threshold is not what ends a step."""
+AT_A_TIME = 64
+"""Crusts recorded together: 700 bytes a step, 1,100 to 1,500 steps for 1,000 recorded pressures, each."""
+
+
+def record_crusts(
+    members: Members,
+    models: Sequence[MassModel],
+    ashes: Sequence[Mapping[tuple[int, int], float]],
+    pressures: np.ndarray,
+    physics: Physics,
+    stepper: Stepper,
+    parameters: Sequence[Parameters],
+) -> list[Record | None]:
+    """Records of all members, made with their `parameters`; None for one that has no result. float64 must be on."""
+    records: list[Record | None] = []
+    room = 2 * len(pressures) + 2 * int(np.log(pressures[-1] / pressures[0]) / stepper.step) + 1000
+    for first in range(0, len(parameters), AT_A_TIME):
+        some = slice(first, first + AT_A_TIME)
+        own = Members(*(getattr(members, f.name)[some] for f in fields(members)))
+        while True:
+            recorded = replace(stepper, engine="slide", landed=LANDED, record=room, composition=False)
+            evolution = evolve(own, models, ashes, pressures, physics, recorded)
+            assert evolution.n_recorded is not None
+            if evolution.n_recorded.max() <= room:
+                break
+            room *= 2
+        for m, p in enumerate(parameters[some]):
+            ended = evolution.status[m] == Status.OK
+            records.append(record_of(evolution, m, pressures[0] / DYN_PER_CM2, p, physics) if ended else None)
+    return records
+
+
+def record_of(evolution: Evolution, member: int, P_start: float, parameters: Parameters, physics: Physics) -> Record:
+    """The Record of a member of an evolution with recorded steps; P_start: the first pressure, MeV fm^-3.
+
+    A first step is put before them: the ash at that pressure, before anything burns.
+    """
+    s = recorded_steps(evolution, member)
+    amount, move, limit = (s[name].astype(int) for name in ("amount_kind", "pressure_kind", "limit"))
+    opposed = s["ratio"] > 0
+    # rounding leaves something of a stock that has been used up
+    used_up = amount == Amount.USED_UP
+    Y, Y_n = s["Y"].copy(), np.where(used_up & (limit == NEUTRONS), 0.0, s["Y_n"])
+    rows = np.flatnonzero(used_up & (limit >= 0))
+    Y[rows, limit[rows]] = 0.0
+    nothing = np.zeros(Y.shape[1])
+    Y_start = Y[0] - s["d"][0] * s["net"][0]
+    Y_start = np.where(Y_start > 1e-12, Y_start, 0.0)
+    n_b = density_of(P_start, s["nuclide"][0].astype(int), Y_start, sweep_settings(physics, Stepper()).matter)
+
+    def begin(first: object, rest: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.asarray(first, rest.dtype)[None], rest])
+
+    def named(*names: str) -> np.ndarray:
+        return np.stack([s[name] for name in names], axis=1).astype(int)
+
+    grid_index, no_rival = s["grid_index"].astype(int), np.full((len(move), 1), -1)
+    record = Record(
+        nuclide=begin(s["nuclide"][0], s["nuclide"]).astype(int),
+        net=begin(nothing, s["net"] - s["ratio"][:, None] * s["net2"]),
+        net_Y_n=begin(0.0, s["net_Y_n"] - np.where(opposed, s["ratio"] * s["net2_Y_n"], 0.0)),
+        net2=begin(nothing, np.where(opposed[:, None], s["net2"], 0.0)),
+        net2_Y_n=begin(0.0, np.where(opposed, s["net2_Y_n"], 0.0)),
+        trigger=begin([-1] * 3, named("first", "second", "channel")),
+        event=begin([-1] * 4, np.append(named("event_first", "event_second", "event_channel"), no_rival, axis=1)),
+        amount=begin(Amount.NONE, amount),
+        move=begin(Move.GIVEN, move),
+        limit=begin(NEUTRONS, limit),
+        P=begin(P_start, s["P"]),
+        n_b=begin(n_b, s["n_b"]),
+        Y=begin(Y_start, Y),
+        Y_n=begin(0.0, Y_n),
+        d=begin(0.0, s["d"]),
+        heat=begin(0.0, s["heat"]),
+        grid_index=begin(-1 if 0 in grid_index else 0, grid_index),
+        Y_start=Y_start,
+    )
+    return with_events(record, begin([0, 0], named("deed", "other_deed")), parameters)
+
+
+def density_of(P: float, nuclide: np.ndarray, Y: np.ndarray, matter: Matter) -> float:
+    """n_b of matter without neutrons, fm^-3."""
+    mixture = mixture_of(jnp.asarray(nuclide // N_STRIDE), jnp.asarray(Y), jnp.array(0.0))
+    guess = eos.cold_density_guess(P, mixture.Y_e)
+    return float(eos.density_at_pressure(P, mixture, matter, guess, 15))
+
+
+def with_events(record: Record, deeds: np.ndarray, parameters: Parameters) -> Record:
+    """The record with each event the reaction that lies at its threshold where the step ends; without one the step's
+    pressure is given.
+
+    deeds: (steps, 2) of the packet before and after, 0 where its way is the same.
+    """
+    event, move = record.event.copy(), record.move.copy()
+    kept = np.zeros(len(move), bool)
+    steps = np.flatnonzero(move == Move.EVENT)
+    parts = np.any(deeds > 0, axis=1)
+    candidates = [np.where(parts[:, None], [-1] * 4, event), *decisions(deeds)]
+    for this in candidates:
+        here = steps[(this[steps, 2] >= 0) & ~kept[steps]]
+        if here.size == 0:
+            continue
+        value, fusion = values_at(record, here, this[here], parameters)
+        near = np.abs(value) < AT_THRESHOLD
+        near |= ~fusion & (this[here, 3] < 0) & (np.abs(value - THRESHOLD) < AT_THRESHOLD)
+        near |= fusion & (np.abs(value - FUSION_THRESHOLD) < AT_THRESHOLD)
+        event[here[near]], kept[here[near]] = this[here[near]], True
+    move[steps[~kept[steps]]] = Move.GIVEN
+    return record._replace(event=np.where(kept[:, None], event, -1), move=move)
+
+
+def decisions(deeds: np.ndarray) -> list[np.ndarray]:
+    """Events, (steps, 4) each, that may make a packet do the second deed rather than the first, the likeliest first."""
+    (code, channel, other), (code2, channel2, other2) = (deed_of(deeds[:, k]) for k in range(2))
+    none = np.full(len(deeds), -1)
+
+    def event(*of: np.ndarray, when: np.ndarray) -> np.ndarray:
+        return np.where(when[:, None], np.stack(of, axis=1), -1)
+
+    both = (code > 0) & (code2 > 0)
+    same = both & (code == code2)
+    channels = [(c >= 0) & (c < CHANNELS) for c in (channel, channel2)]
+    rivals = same & channels[0] & channels[1]
+    rivals &= CHANNEL_CLASS[channel % CHANNELS] == CHANNEL_CLASS[channel2 % CHANNELS]
+    product = np.full_like(none, PRODUCT)
+    many, few = np.maximum(code, code2), np.minimum(code, code2)
+    of_product = both & (code != code2) & (code // N_STRIDE == code2 // N_STRIDE)
+    fusion = [c == CHANNELS for c in (channel, channel2)]
+    return [
+        event(code, code, channel2, channel, when=rivals),
+        event(many, few, product, none, when=of_product),
+        event(code2, other2, channel2, none, when=fusion[1]),
+        event(code, other, channel, none, when=fusion[0]),
+        event(code2, code2, channel2, none, when=channels[1]),
+        event(code, code, channel, none, when=channels[0]),
+    ]
+
+
+def values_at(
+    record: Record, steps: np.ndarray, event: np.ndarray, parameters: Parameters
+) -> tuple[np.ndarray, np.ndarray]:
+    """Affinities in MeV, or ln(tau/t_acc), of events at the ends of steps, and which are of fusions."""
+    nuclide, Y = jnp.asarray(record.nuclide[steps]), jnp.asarray(record.Y[steps])
+    threshold = jax.vmap(threshold_of)(jnp.asarray(event), nuclide, Y)
+    mixture = mixture_of(nuclide_Z(nuclide), Y, jnp.asarray(record.Y_n[steps]))
+    of_step = jax.vmap(threshold_value, in_axes=(0, 0, 0, 0, 0, 0, None))
+    P, n_b = jnp.asarray(record.P[steps]), jnp.asarray(record.n_b[steps])
+    value = of_step(threshold, energy_change(threshold, parameters), n_b, P, Y, mixture, parameters)
+    return np.asarray(value), event[:, 2] == CHANNELS
