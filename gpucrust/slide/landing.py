@@ -1,7 +1,7 @@
-"""Where moves end: at thresholds, and where the packet of a slide comes to take another way.
+"""Where moves end: at thresholds, and where something comes to be abruptly otherwise.
 
-Both places are found to `settings.landed`, in ln P: thresholds by secants (`view.crossing`). A net changes abruptly, so
-a move along which it has changed is bisected.
+Both places are found to `settings.landed`, in ln P: thresholds by secants (`view.crossing`); where the packet of a
+slide takes another way, or a fusion that was fast already comes to release energy, by bisection.
 """
 
 from typing import NamedTuple
@@ -14,31 +14,31 @@ from gpucrust.stepper import Settings
 PER_LN_P = 20.0
 """MeV: what an affinity changes by with ln P, about; ln(tau/t_acc) too."""
 AT_ONCE = 1e-6
-"""In ln P: a packet that takes another way sooner than this changes back and forth, and is let go on."""
+"""In ln P: what changes sooner than this changes back and forth, and is let go on."""
 PART = 16
 """The part of a step that it goes on by."""
 
 
 class Search(NamedTuple):
-    """For the place on a move where its net changes; scalars, but way."""
+    """For the place on a move where things change; scalars, but way."""
 
-    low: Array  # the net is the same up to this pressure
-    high: Array  # and another at this one; inf where none was seen
+    low: Array  # nothing changes up to this pressure
+    high: Array  # something has at this one; inf where nothing was seen to
     lets_go: Array  # nothing is searched for
-    way: Array | None = None  # (WAY,) of the packet at the start, where ways are remembered
+    way: Array | None  # (WAY,) of the packet at `low`, where ways are remembered
 
 
-def no_search(P: Array, way: Array | None = None) -> Search:
-    """Of a move that begins at P."""
+def new_search(P: Array, way: Array | None) -> Search:
+    """Of a move that begins at P; way: of its packet there."""
     return Search(P, jnp.array(jnp.inf), jnp.array(False), way)
 
 
 def narrow(
-    search: Search, P: Array, P_trial: Array, P_goal: Array, differs: Array, settings: Settings
+    search: Search, P: Array, P_trial: Array, P_goal: Array, differs: Array, way: Array | None, settings: Settings
 ) -> tuple[Search, Array, Array]:
     """The search after a trial from P to P_trial: (search, whether another is needed, its pressure).
 
-    differs: the net is another one there; P_goal: where the move was to end.
+    differs: something has changed there; P_goal: where the move was to end; way: of its packet at the trial.
     """
     low, high = jnp.where(differs, search.low, P_trial), jnp.where(differs, P_trial, search.high)
     closed = jnp.log(high / low) <= settings.landed
@@ -46,7 +46,8 @@ def narrow(
     again = ~search.lets_go & (at_once | (jnp.isfinite(high) & ~(differs & closed)))
     middle = jnp.where(closed, high, jnp.sqrt(low * high))
     P_next = jnp.where(at_once, P * (P_goal / P) ** (1 / PART), middle)
-    return Search(low, high, search.lets_go | at_once, search.way), again, P_next
+    way = None if search.way is None or way is None else jnp.where(differs, search.way, way)
+    return Search(low, high, search.lets_go | at_once, way), again, P_next
 
 
 def parting(way: Array, other: Array) -> Array:

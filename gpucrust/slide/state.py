@@ -10,7 +10,7 @@ from gpucrust import eos
 from gpucrust.network import Network, channel_row
 from gpucrust.packet import Net, Walk, resting_walk, zero_net
 from gpucrust.potentials import Potentials, potentials_of, sums_of
-from gpucrust.slide.landing import Search, no_search
+from gpucrust.slide.landing import Search, new_search
 from gpucrust.status import Status
 from gpucrust.stepper import RUNNING, SEGMENT, Member, Settings
 
@@ -81,9 +81,10 @@ class SlideState(NamedTuple):
     limit: Array  # slot that the net uses up first, -1 for neutrons
     n_records: Array
     rounds: Array
-    search: Search  # for where the net changes
+    search: Search
     at: Potentials  # where the move began
     ratio: Array  # (pairs,) ln(tau/t_acc) there
+    regulated: Array  # (pairs,) has burned, and would still be near its threshold
     # memory of burns
     partner: Label
     partner_net: Net
@@ -142,9 +143,10 @@ def initial_slide(member: Member, network: Network, settings: Settings, with_way
         limit=count,
         n_records=count,
         rounds=count,
-        search=no_search(P, walk.way),
+        search=new_search(P, walk.way),
         at=potentials_of(n_b, sums, settings.matter),
         ratio=jnp.full(slots * (slots + 1) // 2, jnp.inf),
+        regulated=jnp.zeros(slots * (slots + 1) // 2, bool),
         partner=no_label(),
         partner_net=net,
         last_channel=no_label(),

@@ -17,7 +17,7 @@ from gpucrust.packet import NOTHING, Net, add, at_potentials, choose, zero_net
 from gpucrust.potentials import sums_of
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.slide.account import Account, next_status, output_of, segment_of
-from gpucrust.slide.landing import no_search, parting
+from gpucrust.slide.landing import new_search, parting
 from gpucrust.slide.net import bitten, change_of, stock_of, torque, trigger_of
 from gpucrust.slide.state import (
     IN_PART,
@@ -30,7 +30,7 @@ from gpucrust.slide.state import (
     no_label,
 )
 from gpucrust.slide.verdict import Arrival, Decision, Verdict, decide, follow, judge, slots_of
-from gpucrust.slide.view import Choice, View, find, look
+from gpucrust.slide.view import FUSION_MARGINAL, Choice, View, find, look, pair_index
 from gpucrust.stepper import GUARD, Member, Output, Settings
 
 
@@ -203,6 +203,9 @@ def slide_step(
         trace_row=jnp.stack([jnp.asarray(v, float) for v in trace]),
     )
 
+    pair = pair_index(verdict.choice.first, verdict.choice.second, slots)
+    fused = burns & (verdict.label.channel == CHANNELS) & (jnp.arange(state.ratio.shape[0]) == pair)
+    regulated = (state.regulated | fused) & ~(starts & (view.ratio > FUSION_MARGINAL))
     # a burn that leaves its trigger marginal makes it the partner; one of a whole stock leaves the partner as it was
     to_partner = burns & ~trial.whole
     burned = choose(to_partner, choose(trial.marginal, verdict.label, no_label()), state.partner)
@@ -229,9 +232,10 @@ def slide_step(
         limit=jnp.where(arrival.walking, state.limit, trial.limit),
         n_records=state.n_records + (output.record_line == state.n_records),
         rounds=rounds,
-        search=choose(starts, no_search(begin.P, arrival.walk.way), decision.search),
+        search=choose(starts, new_search(begin.P, arrival.walk.way), decision.search),
         at=choose(moves_on, view.at, state.at),
         ratio=jnp.where(starts, view.ratio, state.ratio),
+        regulated=regulated,
         partner=choose(starts, trial.label, burned),
         partner_net=choose(starts | to_partner, trial.net, choose(decision.renews, arrival.net, state.partner_net)),
         last_channel=choose((trial.marginal | trial.opposed) & is_channel, verdict.label, state.last_channel),

@@ -182,7 +182,7 @@ def crossing(state: SlideState, view: View, settings: Settings) -> tuple[Array, 
         sliding_fusion = state.slides & (state.slider.channel == CHANNELS)
         own = sliding_fusion & (first == state.slider.first) & (second == state.slider.second)
         own = own | (sliding_fusion & (first == state.slider.second) & (second == state.slider.first))
-        held = state.slides & ~sliding_fusion & (state.ratio < FUSION_MARGINAL)
+        held = state.slides & ~sliding_fusion & state.regulated
         beyond = (view.ratio < FUSION_THRESHOLD - near) & ~own & ~held & (state.ratio >= FUSION_THRESHOLD)
         known = jnp.isfinite(state.ratio)
         before = jnp.where(known, state.ratio, 0.0)
