@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
@@ -19,7 +20,7 @@ from gpucrust.masses import MassModel
 from gpucrust.network import N_STRIDE, nuclide_Z
 from gpucrust.packet import FUSION_THRESHOLD, deed_of
 from gpucrust.reactions import CHANNEL_CLASS, CHANNELS, THRESHOLD
-from gpucrust.record import NEUTRONS, PRODUCT, Amount, Move, Record
+from gpucrust.record import NEUTRONS, PRODUCT, Amount, Move, Record, bucket, pad_steps
 from gpucrust.replay import Parameters, energy_change, mixture_of, threshold_of, threshold_value
 from gpucrust.status import Status
 
@@ -55,11 +56,15 @@ def record_crusts(
             room *= 2
         for m, p in enumerate(parameters[some]):
             ended = evolution.status[m] == Status.OK
-            records.append(record_of(evolution, m, pressures[0] / DYN_PER_CM2, p, physics) if ended else None)
+            records.append(
+                record_of(evolution, m, pressures[0] / DYN_PER_CM2, stepper.step, p, physics) if ended else None
+            )
     return records
 
 
-def record_of(evolution: Evolution, member: int, P_start: float, parameters: Parameters, physics: Physics) -> Record:
+def record_of(
+    evolution: Evolution, member: int, P_start: float, step: float, parameters: Parameters, physics: Physics
+) -> Record:
     """The Record of a member of an evolution with recorded steps; P_start: the first pressure, MeV fm^-3.
 
     A first step is put before them: the ash at that pressure, before anything burns.
@@ -104,37 +109,41 @@ def record_of(evolution: Evolution, member: int, P_start: float, parameters: Par
         grid_index=begin(-1 if 0 in grid_index else 0, grid_index),
         Y_start=Y_start,
     )
-    return with_events(record, begin([0, 0], named("deed", "other_deed")), parameters)
+    return with_events(record, begin([0, 0], named("deed", "other_deed")), step, parameters)
 
 
-def density_of(P: float, nuclide: np.ndarray, Y: np.ndarray, matter: Matter) -> float:
+@jax.jit
+def density_of(P: float, nuclide: Array, Y: Array, matter: Matter) -> Array:
     """n_b of matter without neutrons, fm^-3."""
-    mixture = mixture_of(jnp.asarray(nuclide // N_STRIDE), jnp.asarray(Y), jnp.array(0.0))
-    guess = eos.cold_density_guess(P, mixture.Y_e)
-    return float(eos.density_at_pressure(P, mixture, matter, guess, 15))
+    mixture = mixture_of(nuclide // N_STRIDE, Y, jnp.array(0.0))
+    return eos.density_at_pressure(P, mixture, matter, eos.cold_density_guess(P, mixture.Y_e), 15)
 
 
-def with_events(record: Record, deeds: np.ndarray, parameters: Parameters) -> Record:
-    """The record with each event the reaction that lies at its threshold where the step ends; without one the step's
-    pressure is given.
+def with_events(record: Record, deeds: np.ndarray, step: float, parameters: Parameters) -> Record:
+    """The record with each event the reaction that decides where its step ends; without one the pressure is given.
 
-    deeds: (steps, 2) of the packet before and after, 0 where its way is the same.
+    deeds: (steps, 2) of the packet before and after, 0 where its way is the same; step: longest move in ln P.
     """
     event, move = record.event.copy(), record.move.copy()
-    kept = np.zeros(len(move), bool)
-    steps = np.flatnonzero(move == Move.EVENT)
+    ends = move == Move.EVENT
     parts = np.any(deeds > 0, axis=1)
-    candidates = [np.where(parts[:, None], [-1] * 4, event), *decisions(deeds)]
-    for this in candidates:
-        here = steps[(this[steps, 2] >= 0) & ~kept[steps]]
-        if here.size == 0:
-            continue
-        value, fusion = values_at(record, here, this[here], parameters)
-        near = np.abs(value) < AT_THRESHOLD
-        near |= ~fusion & (this[here, 3] < 0) & (np.abs(value - THRESHOLD) < AT_THRESHOLD)
-        near |= fusion & (np.abs(value - FUSION_THRESHOLD) < AT_THRESHOLD)
-        event[here[near]], kept[here[near]] = this[here[near]], True
-    move[steps[~kept[steps]]] = Move.GIVEN
+    candidates = np.stack([np.where(parts[:, None], [-1] * 4, event), *decisions(deeds)])
+    value, fusion = values_of(candidates, record, parameters), candidates[..., 2] == CHANNELS
+    near = np.abs(value) < AT_THRESHOLD
+    near |= ~fusion & (candidates[..., 3] < 0) & (np.abs(value - THRESHOLD) < AT_THRESHOLD)
+    near |= fusion & (np.abs(value - FUSION_THRESHOLD) < AT_THRESHOLD)
+    near &= (candidates[..., 2] >= 0) & ends
+    event = candidates[np.argmax(near, axis=0), np.arange(len(move))]
+    kept = near.any(axis=0)
+    move[ends & ~kept] = Move.GIVEN
+
+    # a reaction takes over where it is marginal already, a little before its threshold
+    slides = (move != Move.BURN) & (record.trigger[:, 2] >= 0)
+    follows = np.append(slides[1:] & np.any(record.trigger[1:] != record.trigger[:-1], axis=1), False)
+    free = (move == Move.GIVEN) & (record.grid_index < 0) & (np.diff(np.log(record.P), prepend=0) < 0.999 * step)
+    taken = np.flatnonzero(follows & free & ~kept)
+    event[taken, :3], event[taken, 3] = record.trigger[taken + 1], -1
+    kept[taken], move[taken] = True, Move.EVENT
     return record._replace(event=np.where(kept[:, None], event, -1), move=move)
 
 
@@ -165,14 +174,22 @@ def decisions(deeds: np.ndarray) -> list[np.ndarray]:
     ]
 
 
-def values_at(
-    record: Record, steps: np.ndarray, event: np.ndarray, parameters: Parameters
-) -> tuple[np.ndarray, np.ndarray]:
-    """Affinities in MeV, or ln(tau/t_acc), of events at the ends of steps, and which are of fusions."""
-    nuclide, Y = jnp.asarray(record.nuclide[steps]), jnp.asarray(record.Y[steps])
-    threshold = jax.vmap(threshold_of)(jnp.asarray(event), nuclide, Y)
-    mixture = mixture_of(nuclide_Z(nuclide), Y, jnp.asarray(record.Y_n[steps]))
+def values_of(events: np.ndarray, record: Record, parameters: Parameters) -> np.ndarray:
+    """Affinities in MeV, or ln(tau/t_acc), of events (n, steps, 4) where their steps end: (n, steps)."""
+    n = len(record.P)
+    padded = pad_steps(record, bucket(n))
+    at = np.pad(events, ((0, 0), (0, bucket(n) - n), (0, 0)), constant_values=-1)
+    return np.asarray(_values_of(at, padded, parameters))[:, :n]
+
+
+@jax.jit
+def _values_of(events: Array, record: Record, parameters: Parameters) -> Array:
+    mixture = mixture_of(nuclide_Z(record.nuclide), record.Y, record.Y_n)
     of_step = jax.vmap(threshold_value, in_axes=(0, 0, 0, 0, 0, 0, None))
-    P, n_b = jnp.asarray(record.P[steps]), jnp.asarray(record.n_b[steps])
-    value = of_step(threshold, energy_change(threshold, parameters), n_b, P, Y, mixture, parameters)
-    return np.asarray(value), event[:, 2] == CHANNELS
+
+    def values(event: Array) -> Array:
+        threshold = jax.vmap(threshold_of)(event, record.nuclide, record.Y)
+        dE = energy_change(threshold, parameters)
+        return of_step(threshold, dE, record.n_b, record.P, record.Y, mixture, parameters)
+
+    return jax.vmap(values)(events)

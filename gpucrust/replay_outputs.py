@@ -193,21 +193,18 @@ def find_structure(record: Record, start: Side, end: Side, layer_cut: float, par
     ratio_at = moves[np.minimum(following, len(moves) - 1)]
 
     layers = _layers(moves, np.asarray(start.R), np.asarray(end.R))
-    ends = [k for k, layer in enumerate(layers) if layer[0] != Regime.EQUILIBRIUM]
+    layers = [layer for layer in layers if layer[0] != Regime.EQUILIBRIUM]
     step, bound = np.zeros((MAX_LAYERS, 2), int), np.full((MAX_LAYERS, 2), AT_START)
     regime = np.zeros(MAX_LAYERS, int)
-    depth = np.asarray(_depth(start, end, parameters))
-    kept = 0
-    for k in ends:
-        kind, first, last_ = layers[k]
-        two = np.array([first[0], last_[0]]), np.array([first[1], last_[1]])
-        d = np.asarray(_depth_at(*two, start, end, depth, parameters))
-        if d[1] - d[0] < layer_cut:
-            continue
-        if kept == MAX_LAYERS:
-            raise ValueError(f"more than {MAX_LAYERS} layers out of equilibrium in one crust: raise output.layer_cut")
-        step[kept], bound[kept], regime[kept] = *two, kind
-        kept += 1
+    depth = _depth(start, end, parameters)
+    places = np.array([layer[1:] for layer in layers]).reshape(-1, 2, 2)
+    edges = np.asarray(_depth_at(places[..., 0].astype(int), places[..., 1], start, end, depth, parameters))
+    thick = np.flatnonzero(edges[:, 1] - edges[:, 0] >= layer_cut)
+    kept = len(thick)
+    if kept > MAX_LAYERS:
+        raise ValueError(f"more than {MAX_LAYERS} layers out of equilibrium in one crust: raise output.layer_cut")
+    step[:kept], bound[:kept] = places[thick, :, 0], places[thick, :, 1]
+    regime[:kept] = [layers[k][0] for k in thick]
 
     flux_at, flux_end, largest = -1, False, -1.0
     both = [np.abs(np.asarray(_flux_ratio(side, parameters))) for side in (start, end)]

@@ -35,9 +35,9 @@ def crusts_of(plan: Plan) -> tuple[Crusts, np.ndarray]:
         raise SweepError(
             "physics.policy: derivatives need masses that are a function of state: --set physics.policy=mixed"
         )
-    for name in ("one_component", "lattice", "neutrino_fraction"):
+    for name in ("one_component", "neutrino_fraction"):
         if getattr(physics, name):
-            raise SweepError(f"physics.{name}: derivatives are made without it (of the lattice: at strength 0)")
+            raise SweepError(f"physics.{name}: derivatives are made without it")
     recorded = record_evolutions(plan)
     evolution = plan.evolution_of.ravel()
     members = np.array([m for m, e in enumerate(evolution) if recorded[e] is not None])

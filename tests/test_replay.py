@@ -7,26 +7,33 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import slide
+from recorded import MDOT, G, record_models, shifted
 
 from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.ensemble import Members, Physics
+from gpucrust.ensemble import Physics
 from gpucrust.masses import load_model
 from gpucrust.masses.liquid_drop import MB_REFIT
 from gpucrust.network import N_STRIDE
 from gpucrust.record import Amount, Move, pad_steps, sequence_hash
 from gpucrust.replay import mixture_of, replay
 from gpucrust.replay_outputs import Outputs
-from gpucrust.scalar.crust import record
 from gpucrust.sensitivity import crust_outputs, derivatives, flat, linearize, make_crusts
-from gpucrust.sensitivity_parameters import family_of, parameters_of
+from gpucrust.sensitivity_outputs import thresholds
+from gpucrust.sensitivity_parameters import family_of
 
 PRESSURES = np.geomspace(1e27, 2e31, 199)
-G, MDOT = 2e14, 3e4
 IRON = {(26, 30): 1.0}
 MIXTURE = {(14, 14): 0.1, (26, 30): 0.4, (34, 40): 0.2, (46, 58): 0.3}
-CASES = (("FRDM95+DZ31", IRON), ("HFB21+DZ31", MIXTURE), ("MB-refit", IRON))
+CASES = {
+    "iron": ("FRDM95+DZ31", IRON, Physics()),
+    "mixture": ("HFB21+DZ31", MIXTURE, Physics()),
+    "lattice": ("FRDM95+DZ31", IRON, Physics(lattice=True)),
+    "liquid drop": ("MB-refit", IRON, Physics()),
+}
 ITERATIONS = 4
+TABULATED = 3
+"""Of the cases. In the crust of MB-refit fusions and captures of what they make go by turns: docs/sensitivity.md."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -35,20 +42,19 @@ def x64():
         yield
 
 
-def recorded(E, ash):
-    return record(E, ash, pressures=PRESSURES, g_mdot=G * MDOT, step=0.06)
-
-
 @pytest.fixture(scope="module")
 def models():
-    return [load_model(name) for name, _ in CASES]
+    return [load_model(name) for name, *_ in CASES.values()]
 
 
 @pytest.fixture(scope="module")
 def crusts(models, x64):
-    one = Members(*(np.zeros(1, int) for _ in range(2)), np.zeros(1), np.zeros(1, int), np.ones(1))
-    records = [recorded(model.mixed, ash) for model, (_, ash) in zip(models, CASES, strict=True)]
-    return make_crusts(records, [parameters_of(model, 0, one, Physics(), G, MDOT) for model in models])
+    records, parameters = [], []
+    for model, (_, ash, physics) in zip(models, CASES.values(), strict=True):
+        own = record_models([model], [ash], PRESSURES, physics)
+        records += own[0]
+        parameters += own[1]
+    return make_crusts(records, parameters)
 
 
 @jax.jit
@@ -70,9 +76,10 @@ def test_a_replay_is_the_crust(crusts):
         n = len(made.P)
         for iterations in (0, ITERATIONS):
             path = replay(steps, parameters, iterations)
-            for name in ("P", "n_b"):
-                np.testing.assert_allclose(getattr(path, name)[:n], getattr(made, name), rtol=1e-11)
-            np.testing.assert_allclose(path.Y[:n], made.Y, rtol=0, atol=1e-12)
+            # the engine solves for pressures to 1e-11; amounts follow less well where neutrons first appear
+            np.testing.assert_allclose(path.P[:n], made.P, rtol=1e-11)
+            np.testing.assert_allclose(path.n_b[:n], made.n_b, rtol=1e-10)
+            np.testing.assert_allclose(path.Y[:n], made.Y, rtol=0, atol=1e-11)
         outputs = crust_outputs(*crusts.member(i), iterations=ITERATIONS)
         np.testing.assert_allclose(outputs.heat, made.heat[made.grid_index >= 0], rtol=0, atol=1e-10)
 
@@ -80,8 +87,8 @@ def test_a_replay_is_the_crust(crusts):
 @pytest.mark.parametrize("case", [0, 1])
 def test_the_record_is_nearer_to_the_limit_of_small_steps_than_the_plain_code(models, crusts, case):
     """It ends moves exactly where a packet takes another way; the plain code comes to that with small steps."""
-    options = {"pressures": PRESSURES, "g_mdot": G * MDOT}
-    coarse, fine = (slide.evolve(models[case].mixed, CASES[case][1], step=step, **options) for step in (0.05, 0.0025))
+    options, ash = {"pressures": PRESSURES, "g_mdot": G * MDOT}, (IRON, MIXTURE)[case]
+    coarse, fine = (slide.evolve(models[case].mixed, ash, step=step, **options) for step in (0.05, 0.0025))
     mu_e = np.asarray(crust_outputs(*crusts.member(case), iterations=ITERATIONS).mu_e)
     distance = [np.mean(np.abs(x / fine.mu_e - 1)) for x in (mu_e, coarse.mu_e)]
     assert distance[0] < 0.6 * distance[1]
@@ -149,12 +156,12 @@ def directions(model, parameters):
         yield f"neutron_eos c_{j + 1}", zero._replace(neutron=jnp.zeros(4).at[j].set(1.0)), 2e-6
     name = "liquid_drop" if model.name == "MB-refit" else "dz31"
     family = family_of(name, model, parameters, MB_REFIT)
-    for j in range(0, len(family.names), 4):
+    for j in range(len(family.names)):
         scale = 1e-6 / max(float(jnp.abs(family.directions.E[j]).max()), 1e-3)
         yield f"{name} {family.names[j]}", jax.tree.map(lambda x, j=j: x[j], family.directions), scale
 
 
-@pytest.mark.parametrize("case", range(len(CASES)), ids=[name for name, _ in CASES])
+@pytest.mark.parametrize("case", range(len(CASES)), ids=CASES)
 def test_derivatives_are_central_differences_at_the_fixed_sequence(models, crusts, case):
     crust = crusts.member(case)
     for family, tangent, h in directions(models[case], crust[2]):
@@ -208,32 +215,54 @@ def test_padding_changes_nothing(crusts):
         pad_steps(made, 3)
 
 
-@pytest.mark.parametrize("case", [0, 1])
-def test_derivatives_are_those_of_the_re_decided_code_where_the_sequence_stays(models, crusts, case):
-    """Richardson-extrapolated differences of the whole code, for the masses that tell most.
+@pytest.fixture(scope="module")
+def re_decided(models, crusts):
+    """Crusts of masses shifted by +-h and +-2h, recorded anew: codes, and outputs [code][shift] where all had the same
+    sequence."""
+    found = []
+    for case, (_, ash, physics) in enumerate(list(CASES.values())[:TABULATED]):
+        n = flat(crust_outputs(*crusts.member(0))).shape[0]
+        of = [n - 3, n - 2, PRESSURES.size - 20]
+        gradients = np.abs(derivatives(crusts, np.tile(of, (len(crusts), 1))).gradients.E[case])
+        codes = np.unique(np.argsort(-gradients, axis=1)[:, :5])
+        charts = [shifted(models[case], code, s * H) for code in codes for s in SHIFTS]
+        made = make_crusts(*record_models(charts, [ash] * len(charts), PRESSURES, physics))
+        same = np.reshape([own == crusts.hashes[case] for own in made.hashes], (-1, len(SHIFTS))).all(axis=1)
+        outputs = [jax.tree.map(np.asarray, crust_outputs(*made.member(i))) for i in range(len(made))]
+        outputs = [x._replace(threshold_pressure=in_order(r, x)) for r, x in zip(made.records, outputs, strict=True)]
+        rows = [outputs[k * len(SHIFTS) : (k + 1) * len(SHIFTS)] for k in range(len(codes))]
+        found.append([(code, row) for code, row, fine in zip(codes, rows, same, strict=True) if fine])
+    return found
 
-    Where the code could not name what makes a packet take another way, a replay holds the pressure of that step fixed:
-    such steps must not have moved.
-    """
-    n = flat(crust_outputs(*crusts.member(0))).shape[0]
-    gradient = derivatives(crusts, np.tile([n - 3], (len(crusts), 1))).gradients.E[case, 0]
-    ash, before = CASES[case][1], crusts.records[case]
-    given, checked = before.move == Move.GIVEN, 0
-    for code in np.argsort(-np.abs(gradient))[:10]:
-        h, ends = 2e-4, {}
-        for s in (2, 1, -1, -2):
-            E = models[case].mixed.copy()
-            E.flat[code] += s * h
-            made = recorded(E, ash)
-            same = sequence_hash(made) == crusts.hashes[case] and len(made.P) == len(before.P)
-            same = same and np.allclose(made.P[given], before.P[given], rtol=1e-12, atol=0)
-            ends[s] = made.heat[-1] if same else np.nan
-        slope = (8 * (ends[1] - ends[-1]) - (ends[2] - ends[-2])) / (12 * h)
-        if np.isfinite(slope):
-            # thresholds are landed on to 1e-9 in ln P, which leaves some 1e-9 MeV in the heat
-            np.testing.assert_allclose(slope, gradient[code], rtol=1e-4, atol=2e-9 / h)
-            checked += 1
-    assert checked >= 6
+
+H, SHIFTS = 2e-4, (2, 1, -1, -2)
+
+
+def in_order(record, outputs):
+    """Threshold pressures alone, without steps that end at given ones."""
+    return np.asarray(outputs.threshold_pressure)[[s for s, _ in thresholds(record)]]
+
+
+@pytest.mark.parametrize("case", range(TABULATED), ids=list(CASES)[:TABULATED])
+def test_derivatives_are_those_of_the_re_decided_crust_where_the_sequence_stays(crusts, re_decided, case):
+    """Richardson-extrapolated differences of crusts recorded anew, for the masses that tell most."""
+    steps, structure, parameters = crusts.member(case)
+    assert len(re_decided[case]) >= 8
+    names = "total_heat", "heat", "mu_e", "rho", "broken_thickness", "threshold_pressure"
+    slopes, ours = {name: [] for name in names}, {name: [] for name in names}
+    for code, ends in re_decided[case]:
+        tangent = jax.tree.map(jnp.zeros_like, parameters)._replace(E=jnp.zeros_like(parameters.E).at[code].set(1.0))
+        _, change = pushed(steps, structure, parameters, tangent)
+        change = change._replace(threshold_pressure=in_order(crusts.records[case], change))
+        for name in names:
+            far = [getattr(x, name) for x in ends]
+            slopes[name].append((8 * (far[1] - far[2]) - (far[0] - far[3])) / (12 * H))
+            ours[name].append(np.asarray(getattr(change, name)))
+    for name in names:
+        error = np.abs(np.array(slopes[name]) - np.array(ours[name])) / np.max(np.abs(ours[name]))
+        # a recorded pressure that a threshold passes on the way from -2h to 2h has no derivative
+        passed = 0.002 if name in Outputs._fields[:8] else 0.0
+        assert np.mean(error > 2e-4) <= passed, (name, np.max(error))
 
 
 def test_derivatives_are_the_limit_of_small_steps(models, crusts):

@@ -1,1 +1,0 @@
-"""One crust at a time, in plain numbers: records for `gpucrust.sensitivity` (see `gpucrust.scalar.recorder`)."""
