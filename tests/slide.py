@@ -4,7 +4,7 @@ At constant pressure n_e dmu_e + n_n dmu_n = 0, so there is one degree of freedo
 it. A *packet* of a trigger's parent is followed at fixed mu_e, mu_n through everything its daughters may do; the *net*
 of that walk is what one unit of the trigger does. While the trigger is marginal the crust slides: pressure rises by a
 bounded step, and as much of the net goes as keeps the trigger's affinity at zero. A step ends early where another
-reaction becomes possible, and is shortened where the walk changes. At constant pressure, two marginal reactions that
+reaction becomes possible or the walk takes another way. At constant pressure, two marginal reactions that
 oppose each other go together in the ratio that leaves mu_e and mu_n as they are, until a parent is gone.
 
 Neutrons set free where there are none are taken up at once by the nuclide of the stock that gains most, which is
@@ -48,6 +48,7 @@ MARGINAL, FUSION_MARGINAL = 1e-4, 2e-3
 FAR = -1e-3  # MeV: a trigger beyond this is not marginal but burns by its class
 BITE = 0.05  # MeV: change of mu_e and mu_n in one burn
 LANDED = 1e-9  # in ln P
+AT_ONCE = 1e-6  # in ln P: a walk that changes sooner than this changes back and forth
 MAX_WALK, MAX_NET = 58, 40
 NONE = (-1, -1, -1)
 
@@ -136,17 +137,13 @@ def most_urgent(n_b, now, rules, slider, left_out):
 
 
 @njit(cache=True)
-def regulated_fusions(n_b, now, rules):
-    """Pairs whose burn time is that of compression: (n, 2) codes."""
-    pairs = np.zeros((64, 2), np.int64)
-    n = 0
-    for i in range(len(now.Y)):
-        for j in range(i, len(now.Y)):
-            fuse = min(now.Y[i], now.Y[j]) > Y_REACTS and may_fuse(now.codes[i], now.codes[j], rules) and n < 64
-            if fuse and ln_tau_ratio(i, j, n_b, now, rules) < FUSION_MARGINAL:
-                pairs[n] = now.codes[i], now.codes[j]
-                n += 1
-    return pairs[:n]
+def regulated_fusions(n_b, now, rules, fused):
+    """Of the pairs that have fused, (n, 2) codes, those whose burn time still is that of compression."""
+    stays = np.zeros(len(fused), np.bool_)
+    for k in range(len(fused)):
+        i, j = index_of(now, fused[k, 0]), index_of(now, fused[k, 1])
+        stays[k] = i >= 0 and j >= 0 and ln_tau_ratio(i, j, n_b, now, rules) < FUSION_MARGINAL
+    return fused[stays]
 
 
 @njit(cache=True)
@@ -354,17 +351,28 @@ def torque(net, now):
 
 
 @njit(cache=True)
-def burn(P, n_b, now, partner, rules, counts, max_burns):
-    """Everything that is possible at P, to its end; `partner` is the reaction marginal so far.
+def released(net, d, before, then, n_before, n_then, rules):
+    """Gibbs energy that d of the net sets free: at the mean of the potentials before and after."""
+    mu, mu_then = potentials(n_before, before, rules), potentials(n_then, then, rules)
+    G = net.Y_e * (mu[0] + mu_then[0]) / 2 + net.Y_n * (mu[1] + mu_then[1]) / 2
+    for s in range(len(net.codes)):
+        G += net.Y[s] * rules.mixed[net.codes[s] // COLUMNS, net.codes[s] % COLUMNS]
+    return -d * G
 
-    Returns the state, n_b, heat, the last marginal channel and fusion (NONE if there was none), and whether it ended.
+
+@njit(cache=True)
+def burn(P, n_b, now, partner, fused, rules, counts, max_burns):
+    """Everything that is possible at P, to its end; `partner` is marginal so far, `fused` are pairs that have fused.
+
+    Returns the state, n_b, heat, the last marginal channel and fusion (NONE if there was none), pairs that have fused
+    by now, and whether it ended.
     """
     heat, channel_trigger, fusion_trigger = 0.0, NONE, NONE
     for _ in range(max_burns):
         counts[0] += 1
         i, j, channel = most_urgent(n_b, now, rules, NONE, np.zeros((0, 2), np.int64))
         if i < 0:
-            return now, n_b, heat, channel_trigger, fusion_trigger, True
+            return now, n_b, heat, channel_trigger, fusion_trigger, fused, True
         counts[2] += 1
         trigger = (now.codes[i], now.codes[j], channel)
         net, steps = walk(i, j, channel, n_b, now, rules)
@@ -384,15 +392,17 @@ def burn(P, n_b, now, partner, rules, counts, max_burns):
             d = bite_of(now, net, root, P, n_b, rules)
             partner = trigger if d == root and root < d_max else NONE
         if not d > 0:
-            return now, n_b, heat, channel_trigger, fusion_trigger, False
+            return now, n_b, heat, channel_trigger, fusion_trigger, fused, False
+        before, n_before = now, n_b
         now = after(now, net, d)
-        heat += d * net.heat
         n_b = solve_density(P, now.Y_e, now.Y_n, rules.neutron, n_b)
+        heat += released(net, d, before, now, n_before, n_b, rules)
         if channel == FUSION:
             fusion_trigger = trigger
+            fused = np.concatenate((fused, np.array([[trigger[0], trigger[1]]])))
         else:
             channel_trigger = trigger
-    return now, n_b, heat, channel_trigger, fusion_trigger, False
+    return now, n_b, heat, channel_trigger, fusion_trigger, fused, False
 
 
 @njit(cache=True)
@@ -407,23 +417,24 @@ def marginal(trigger, n_b, now, rules):
 
 
 @njit(cache=True)
-def move(P, P_to, n_b, now, slider, rules, counts):
-    """Along the slider (NONE: at frozen composition) to P_to, or to where something else becomes possible.
+def move(P, P_to, n_b, now, slider, regulated, rules, counts):
+    """Along the slider (NONE: at frozen composition) to P_to, or to where something changes.
 
-    Returns P, n_b, the state and the heat.
+    That is another reaction that becomes possible, or a walk that takes another way. Returns P, n_b, the state and the
+    heat.
     """
-    none_held = np.zeros((0, 2), np.int64)
-    held, net, d_max, heat = none_held, Net(np.empty(0, np.int64), np.empty(0), 0.0, 0.0, 0.0), 0.0, 0.0
+    held = np.zeros((0, 2), np.int64)
+    net, d_max = Net(np.empty(0, np.int64), np.empty(0), 0.0, 0.0, 0.0), 0.0
     if slider[2] >= 0:
         i, j = index_of(now, slider[0]), index_of(now, slider[1])
         net, steps = walk(i, j, slider[2], n_b, now, rules)
         counts[1] += steps
-        d_max, heat = stock_of(now, net), net.heat
-        if slider[2] != FUSION:
-            held = regulated_fusions(n_b, now, rules)
-            push = DZ[slider[2]] * now.Y_n - DK[slider[2]] * now.Y_e
-            if push * torque(net, now) < 0:  # it would run away: that is a burn at constant pressure
-                slider, held = NONE, none_held
+        d_max = stock_of(now, net)
+        push = DZ[slider[2]] * now.Y_n - DK[slider[2]] * now.Y_e if slider[2] != FUSION else 0.0
+        if push * torque(net, now) < 0:  # it would run away: that is a burn at constant pressure
+            slider = NONE
+        elif slider[2] != FUSION:
+            held = regulated
     slides = slider[2] >= 0
     if slides and excess(slider, now, net, d_max * (1 - 1e-12), P_to, n_b, rules) <= 0:
         low, high = P, P_to  # the parent ends on the way
@@ -434,31 +445,30 @@ def move(P, P_to, n_b, now, slider, rules, counts):
             else:
                 high = middle
         P_to = high
-    low, high, P_try, shortened, whole = P, P_to, P_to, 0, True
+    low, high, P_try, lets_go = P, P_to, P_to, False
     while True:
         d = marginal_amount(slider, now, net, d_max, P_try, n_b, rules) if slides else 0.0
         then = after(now, net, d) if slides else now
         n_then = solve_density(P_try, then.Y_e, then.Y_n, rules.neutron, n_b)
         counts[0] += 1
-        if most_urgent(n_then, then, rules, slider, held)[0] >= 0:
-            high, whole = P_try, False
-        elif not whole:
-            low = P_try
+        possible, changed = most_urgent(n_then, then, rules, slider, held)[0] >= 0, False
+        i, j = index_of(then, slider[0]), index_of(then, slider[1])
+        if slides and not possible and not lets_go and i >= 0 and j >= 0:
+            net_then, steps = walk(i, j, slider[2], n_then, then, rules)
+            counts[1] += steps
+            changed = abs(net_then.Y_e - net.Y_e) + abs(net_then.Y_n - net.Y_n) > 1e-9
+        ends = P_try == high
+        if possible or changed:
+            high = P_try
+            ends = log(high / low) < LANDED
+            if ends and changed and log(high / P) < AT_ONCE:
+                lets_go, ends, low = True, False, P
+                high = P_try = P * (P_to / P) ** (1 / 16)
+                continue
         else:
-            i, j = index_of(then, slider[0]), index_of(then, slider[1])
-            if slides and i >= 0 and j >= 0:
-                net_then, steps = walk(i, j, slider[2], n_then, then, rules)
-                counts[1] += steps
-                changed = abs(net_then.Y_e - net.Y_e) + abs(net_then.Y_n - net.Y_n) > 1e-9
-                if changed and shortened < 2:
-                    shortened += 1
-                    high = P_try = P * (P_try / P) ** 0.25
-                    continue
-                if not changed:
-                    heat = (net.heat + net_then.heat) / 2
-            return P_try, n_then, then, d * heat
-        if log(high / low) < LANDED and P_try == high:
-            return P_try, n_then, then, d * heat
+            low = P_try
+        if ends:
+            return P_try, n_then, then, released(net, d, now, then, n_b, n_then, rules)
         P_try = high if log(high / low) < LANDED else sqrt(low * high)
 
 
@@ -472,8 +482,9 @@ def run(codes, Y, grid, rules, step, counts):
         P, now.Y_e, now.Y_n, rules.neutron, (12 * np.pi**2 * P / HBAR_C) ** 0.75 / (3 * np.pi**2 * now.Y_e)
     )
     slider = last_channel = last_fusion = NONE
+    fused = np.zeros((0, 2), np.int64)
     while True:
-        now, n_b, q, channel, fusion, ended = burn(P, n_b, now, slider, rules, counts, 1000)
+        now, n_b, q, channel, fusion, fused, ended = burn(P, n_b, now, slider, fused, rules, counts, 1000)
         heat += q
         last_channel = channel if channel[2] >= 0 else last_channel
         last_fusion = fusion if fusion[2] >= 0 else last_fusion
@@ -492,7 +503,8 @@ def run(codes, Y, grid, rules, step, counts):
             slider = last_channel
         elif marginal(last_fusion, n_b, now, rules):
             slider = last_fusion
-        P, n_b, now, q = move(P, min(P * exp(step), grid[recorded]), n_b, now, slider, rules, counts)
+        fused = regulated_fusions(n_b, now, rules, fused)
+        P, n_b, now, q = move(P, min(P * exp(step), grid[recorded]), n_b, now, slider, fused, rules, counts)
         heat += q
 
 
