@@ -21,6 +21,7 @@ from gpucrust.constants import DYN_PER_CM2
 from gpucrust.eos import Matter
 from gpucrust.masses.registry import Z_MAX, MassModel
 from gpucrust.network import MassErrors, Network, build_network, drawn_errors, member_key, nuclide_code
+from gpucrust.programs import kept
 from gpucrust.slide import STEP_ARRAYS, STEP_SCALARS, SlideState, initial_slide, slide_step
 from gpucrust.status import Status
 from gpucrust.stepper import (
@@ -134,11 +135,12 @@ class Lanes(NamedTuple):
     record: Array | None  # (lanes, record, row)
 
 
-@partial(jax.jit, static_argnames=("slide", "with_composition", "trace", "record"))
+@kept
 def start_lanes(
     member: Member,
     network: Network,
     settings: Settings,
+    *,
     slide: bool,
     with_composition: bool,
     trace: int,
@@ -168,14 +170,14 @@ def start_lanes(
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), lanes_here)
 
 
-@partial(jax.jit, donate_argnums=0)
+@partial(kept, donate_argnums=(0,))
 def refill(lanes: Lanes, fresh: Lanes, places: Array) -> Lanes:
     """Lanes with `fresh` ones put in at `places`; a place beyond the last lane takes none."""
     return jax.tree.map(lambda old, new: old.at[places].set(new, mode="drop"), lanes, fresh)
 
 
-@partial(jax.jit, static_argnames=("steps", "whole"), donate_argnums=0)
-def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, steps: int, whole: bool = False) -> Lanes:
+@partial(kept, donate_argnums=(0,))
+def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, *, steps: int, whole: bool) -> Lanes:
     """`steps` micro-steps of every running lane (fewer if all end); whole: of crusts of one component."""
     lane = jnp.arange(lanes.profile.shape[0])
 
@@ -341,7 +343,9 @@ def _evolve(
             break
         for crew in crews:
             if crew.lanes is not None and not crew.idle:  # calls return at once: crews run side by side
-                crew.lanes = advance(crew.lanes, network, settings, stepper.step, STEPS_PER_CALL[engine], whole)
+                crew.lanes = advance(
+                    crew.lanes, network, settings, stepper.step, steps=STEPS_PER_CALL[engine], whole=whole
+                )
         for crew in crews:
             ended = crew.harvest(results)
             done += ended.size
@@ -394,10 +398,10 @@ class _Crew:
             jax.tree.map(lambda x: x[member], everyone),
             network,
             settings,
-            slide,
-            stepper.composition,
-            stepper.trace,
-            stepper.record,
+            slide=slide,
+            with_composition=stepper.composition,
+            trace=stepper.trace,
+            record=stepper.record,
         )
         if self.lanes is None:
             unused = jnp.arange(n_lanes) >= len(taken)
