@@ -1,15 +1,14 @@
-"""Programs kept between processes: compiled once, and then neither traced nor compiled again.
+"""Programs kept between processes, so that only the first traces them.
 
-JAX's own cache finds a compiled program by its text, which every process must first derive by tracing and lowering;
-for the engine that takes longer than to follow a few crusts. Here a program is found by what its text follows from:
-this package's source, versions, device, and the types of the arguments. Programs lie in the folder of JAX's cache.
-Whatever is wrong with one, it is compiled anew.
+JAX finds what XLA made of a program by the program's text, which every process must first derive by tracing and
+lowering; for the engine that takes longer than to follow a few crusts. Here the text is kept too, in the same folder,
+as `jax.export` writes it, and found by what it follows from: this package's source, JAX, the platform, the types of the
+arguments. Whatever is wrong with a file, the program is traced anew.
 
 Only the command `gpucrust` keeps programs (`cache.use_cache`): a process that changes the package once it is imported,
 as a notebook may, would be given programs of the unchanged package.
 """
 
-import contextlib
 import functools
 import hashlib
 import os
@@ -17,86 +16,107 @@ import pickle
 import uuid
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jax
-from jax.experimental.serialize_executable import deserialize_and_load, serialize
+from jax import export
 
-from gpucrust.cache import KEEP_PROGRAMS, cache_folder
+from gpucrust.cache import KEEP_PROGRAMS
 
-LOADED: dict[tuple, Callable[..., Any]] = {}
-"""Programs of this process."""
+CONFIG: Any = jax.config
+KNOWN: dict[tuple, Callable[..., Any]] = {}
+"""Programs of this process: functions of the leaves of the arguments."""
 
 
-def kept(function: Callable[..., Any], donate_argnums: tuple[int, ...] = ()) -> Callable[..., Any]:
-    """`jax.jit` with its programs kept. Positional arguments are traced, those given by keyword are static.
+def kept(function: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+    """`jax.jit` with its programs kept: positional arguments are traced, those given by keyword are static.
 
-    Called within another traced function it is plain `jax.jit`. Arguments must not be committed to a device.
+    donate_first: the first argument may be overwritten. Called while something else is traced it is `jax.jit` alone.
     """
 
     @functools.wraps(function)
     def call(*arguments: Any, **static: Any) -> Any:
-        jitted = _jitted(function, tuple(sorted(static)), donate_argnums)
+        direct = _jitted(function, tuple(static), donate_first)
         leaves, structure = jax.tree.flatten(arguments)
         folder = _folder()
-        if not folder or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
-            return jitted(*arguments, **static)
+        if folder is None or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return direct(*arguments, **static)
         types = tuple((t.shape, str(t.dtype), t.weak_type) for t in map(jax.typeof, leaves))
-        device = jax.config.jax_default_device or jax.local_devices()[0]
-        key = f"{function.__module__}.{function.__qualname__}", device, structure, types, tuple(sorted(static.items()))
-        if key not in LOADED:
-            path = Path(folder) / f"{function.__name__}-{_digest(repr(key))}-program"
-            LOADED[key] = _load(path, device) or _compile(jitted.lower(*arguments, **static), path)
-        return LOADED[key](*arguments)
+        platform = (CONFIG.jax_default_device or jax.local_devices()[0]).platform
+        key = function.__module__, function.__name__, platform, structure, types, tuple(static.items())
+        if key not in KNOWN:
+            name = hashlib.sha256(f"{_source()} {jax.__version__} {key}".encode()).hexdigest()
+            path = folder / f"{function.__name__}-{name}-program"
+            n_donated = len(jax.tree.leaves(arguments[0])) if donate_first else 0
+            trace = functools.partial(_traced, functools.partial(function, **static), structure, leaves, platform)
+            program = _find(path, trace, n_donated)
+            KNOWN[key] = program or (lambda *leaves: direct(*jax.tree.unflatten(structure, leaves), **static))
+        return KNOWN[key](*leaves)
 
     return call
 
 
 @functools.cache
-def _jitted(function: Callable[..., Any], static: tuple[str, ...], donate_argnums: tuple[int, ...]) -> Any:
-    return jax.jit(function, static_argnames=static, donate_argnums=donate_argnums)
+def _jitted(function: Callable[..., Any], static: tuple[str, ...], donate_first: bool) -> Any:
+    return jax.jit(function, static_argnames=static, donate_argnums=(0,) if donate_first else ())
 
 
-def _folder() -> str | None:
+def _folder() -> Path | None:
     """Where programs are kept; None where they are not, or where someone looks for a fault."""
-    config = jax.config
-    wanted = os.environ.get(KEEP_PROGRAMS) == "1" and config.jax_enable_compilation_cache
-    return None if not wanted or config.jax_disable_jit or config.jax_debug_nans else config.jax_compilation_cache_dir
-
-
-def _digest(of_call: str) -> str:
-    """Name of a program: all that it follows from."""
-    return hashlib.sha256(f"{_surroundings()} {os.environ.get('XLA_FLAGS')} {of_call}".encode()).hexdigest()
+    wanted = os.environ.get(KEEP_PROGRAMS) == "1" and CONFIG.jax_enable_compilation_cache
+    folder = CONFIG.jax_compilation_cache_dir
+    return Path(folder) if wanted and folder and not (CONFIG.jax_disable_jit or CONFIG.jax_debug_nans) else None
 
 
 @functools.cache
-def _surroundings() -> str:
-    """This package's source, JAX, jaxlib and the processor, the accelerator's software."""
-    source = hashlib.sha256()
+def _source() -> str:
+    """Digest of this package's source."""
+    digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
-        source.update(path.read_bytes())
-    software = jax.local_devices()[0].client.platform_version
-    return f"{source.hexdigest()} jax-{jax.__version__} {cache_folder().name} {software}"
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
-def _load(path: Path, device: Any) -> Callable[..., Any] | None:
+def _find(path: Path, trace: Callable[[], bytes], n_donated: int) -> Callable[..., Any] | None:
+    """The program kept at `path`, or else traced and kept there; None if JAX cannot export it."""
+    with suppress(Exception):  # it is not there, or cut short
+        return _program(path.read_bytes(), n_donated)
+    with suppress(Exception):  # what is wrong with the arguments shows without export too
+        whole = trace()
+        program = _program(whole, n_donated)
+        with suppress(OSError):
+            _write(path, whole)
+        return program
+    return None
+
+
+def _traced(function: Callable[..., Any], structure: Any, leaves: list, platform: str) -> bytes:
+    """The program of a function as it is kept; the checksum of zlib tells whether it is whole."""
+    of_result = None
+
+    def flat(*leaves: Any) -> list:
+        nonlocal of_result
+        results, of_result = jax.tree.flatten(function(*jax.tree.unflatten(structure, leaves)))
+        return results
+
+    exported = export.export(jax.jit(flat), platforms=(platform,))(*leaves)
+    return zlib.compress(pickle.dumps((exported.serialize(), of_result)))
+
+
+def _program(whole: bytes, n_donated: int) -> Callable[..., Any]:
+    """What `_traced` has returned, as a function of leaves."""
+    text, of_result = pickle.loads(zlib.decompress(whole))
+    flat = jax.jit(export.deserialize(text).call, donate_argnums=tuple(range(n_donated)))
+    return lambda *leaves: jax.tree.unflatten(of_result, flat(*leaves))
+
+
+def _write(path: Path, whole: bytes) -> None:
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        kept = pickle.loads(zlib.decompress(path.read_bytes()))
-        return deserialize_and_load(*kept, backend=device.client, execution_devices=[device])
-    except Exception:  # not there, cut short, of another JAX: nobody's concern
-        return None
-
-
-def _compile(lowered: jax.stages.Lowered, path: Path) -> Callable[..., Any]:
-    """Compile, and keep it if that can be: the disk may be full, the folder another's, the device unable."""
-    program = lowered.compile()
-    part = path.with_suffix(f".{uuid.uuid4().hex}.part")
-    with contextlib.suppress(Exception):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(zlib.compress(pickle.dumps(serialize(program)), level=1))
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    return program
+        part.write_bytes(whole)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
