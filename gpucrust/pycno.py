@@ -18,7 +18,6 @@ from jax.typing import ArrayLike
 
 from gpucrust.constants import ATOMIC_MASS_UNIT, COULOMB, FM3_PER_CM3, HBAR_C, RHO_PER_N_B
 from gpucrust.precision import needs_x64
-from gpucrust.programs import kept
 
 C_EXP, C_PYC, C_PL = 2.638, 3.90, 1.25
 Z_LIGHTEST, Z_HEAVIEST = 4, 14
@@ -123,7 +122,6 @@ def ln_s_factor(Z1: ArrayLike, A1: ArrayLike, Z2: ArrayLike, A2: ArrayLike) -> t
 
 
 @needs_x64
-@kept
 def pair_constants(Z1: ArrayLike, A1: ArrayLike, Z2: ArrayLike, A2: ArrayLike) -> PairConstants:
     """The three constants of a pair (module docstring); arguments broadcast."""
     Z1, A1, Z2, A2 = (jnp.asarray(x, dtype=float) for x in (Z1, A1, Z2, A2))
