@@ -22,6 +22,7 @@ from gpucrust.records import Records, concatenate, records_of
 from gpucrust.status import Status
 
 Device = Literal["cpu", "gpu"]
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -115,10 +116,10 @@ def compute(
 
 
 @contextmanager
-def meanwhile(function: Callable[[Plan], T], plan: Plan) -> Iterator[Callable[[], T]]:
-    """Compute something on another core; what is yielded waits for it."""
+def meanwhile(function: Callable[[A], T], argument: A) -> Iterator[Callable[[], T]]:
+    """Call a function on another core; what is yielded waits for its result."""
     with ThreadPoolExecutor(1) as aside:
-        yield aside.submit(function, plan).result
+        yield aside.submit(function, argument).result
 
 
 def compute_all(plan: Plan, chunks: Chunks, device: Device | None, reporter: "Reporter") -> Records:
