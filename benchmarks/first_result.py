@@ -27,7 +27,9 @@ def seconds(command: list[str], cache: Path) -> tuple[float, float]:
     start, before = time.perf_counter(), os.times().children_user
     with tempfile.TemporaryDirectory() as folder:
         environment["XDG_CACHE_HOME"] = str(cache)
-        subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
     return time.perf_counter() - start, os.times().children_user - before
 
 

@@ -44,7 +44,8 @@ def kept(function: Callable[..., Any], donate_first: bool = False) -> Callable[.
         if folder is None or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
             return direct(*arguments, **static)
         types = tuple((t.shape, str(t.dtype), t.weak_type) for t in map(jax.typeof, leaves))
-        platform = (CONFIG.jax_default_device or jax.local_devices()[0]).platform
+        on_cpu = (CONFIG.jax_default_device or jax.local_devices()[0]).platform == "cpu"
+        platform = "cpu" if on_cpu else export.default_export_platform()  # of "gpu" there are several
         key = function.__module__, function.__name__, platform, structure, types, tuple(static.items())
         if key not in KNOWN:
             name = hashlib.sha256(f"{_source()} {jax.__version__} {key}".encode()).hexdigest()
