@@ -230,7 +230,7 @@ def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, *, 
 
 
 @kept
-def results_of(lanes: Lanes, places: Array) -> dict[str, Any]:
+def results_of(lanes: Lanes, places: Array | np.ndarray) -> dict[str, Any]:
     """What the lanes at `places` have come to, by the names of `_empty_results`."""
     state = lanes.state
     results = {name: getattr(state, name) for name in ("status", "switched", *COUNTED)}

@@ -107,7 +107,7 @@ def _edge(masses: np.ndarray) -> np.ndarray:
 
 
 @kept
-def _pair_table(Z: Array, A: Array) -> Array:
+def _pair_table(Z: np.ndarray, A: np.ndarray) -> Array:
     """Pair constants of nuclei, (nuclei, nuclei, 3)."""
     return jnp.stack(pycno.pair_constants(Z[:, None], A[:, None], Z, A), axis=-1)
 

@@ -18,27 +18,29 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 from jax import export
 
 from gpucrust.cache import KEEP_PROGRAMS
 
+P = ParamSpec("P")
+T = TypeVar("T")
 CONFIG: Any = jax.config
 KNOWN: dict[tuple, Callable[..., Any]] = {}
 """Programs of this process: functions of the leaves of the arguments."""
 
 
-def kept(function: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+def kept(function: Callable[P, T], donate_first: bool = False) -> Callable[P, T]:
     """`jax.jit` with its programs kept: positional arguments are traced, those given by keyword are static.
 
     donate_first: the first argument may be overwritten. Called while something else is traced it is `jax.jit` alone.
     """
 
     @functools.wraps(function)
-    def call(*arguments: Any, **static: Any) -> Any:
-        direct = _jitted(function, tuple(static), donate_first)
+    def call(*arguments: P.args, **static: P.kwargs) -> T:
+        direct = _jitted(function, tuple(sorted(static)), donate_first)
         leaves, structure = jax.tree.flatten(arguments)
         folder = _folder()
         if folder is None or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
@@ -46,7 +48,7 @@ def kept(function: Callable[..., Any], donate_first: bool = False) -> Callable[.
         types = tuple((t.shape, str(t.dtype), t.weak_type) for t in map(jax.typeof, leaves))
         on_cpu = (CONFIG.jax_default_device or jax.local_devices()[0]).platform == "cpu"
         platform = "cpu" if on_cpu else export.default_export_platform()  # of "gpu" there are several
-        key = function.__module__, function.__name__, platform, structure, types, tuple(static.items())
+        key = function.__module__, function.__name__, platform, structure, types, tuple(sorted(static.items()))
         if key not in KNOWN:
             name = hashlib.sha256(f"{_source()} {jax.__version__} {key}".encode()).hexdigest()
             path = folder / f"{function.__name__}-{name}-program"
