@@ -18,6 +18,7 @@ from distributed import Client, LocalCluster
 
 from gpucrust import cluster, sweep
 from gpucrust.config import check_sweep
+from gpucrust.dataset_equilibrium import ground_states
 from gpucrust.ensemble import Evolution, evolve
 from gpucrust.filing import compute_and_save, write_result
 from gpucrust.folder import Folder
@@ -124,7 +125,7 @@ def member_costs(plan: Plan) -> dict[str, Any]:
             folder = Folder(Path(name) / f"x{suffix}")
             folder.acquire()
             began = time.perf_counter()
-            write_result(plan, store, chunks, folder, Reporter(chunks, None))
+            write_result(plan, store, chunks, ground_states(plan), folder, Reporter(chunks, None))
             seconds[suffix] = time.perf_counter() - began
             sizes[suffix] = size_of(folder.target)
             folder.release()

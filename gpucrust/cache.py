@@ -24,6 +24,10 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("gpucrust")) / f"jaxlib-{version('jaxlib')}-{platform.machine()}-{kind}"
 
 
+KEEP_PROGRAMS = "GPUCRUST_KEEP_PROGRAMS"
+"""Environment: 1 where `gpucrust.programs` keeps programs."""
+
+
 def use_cache() -> None:
     """Keep compiled programs there, unless the environment says otherwise; before JAX is imported.
 
@@ -31,5 +35,6 @@ def use_cache() -> None:
     they are preferences of its own, not instructions, and nothing that a user should read.
     """
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder()))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault(KEEP_PROGRAMS, "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

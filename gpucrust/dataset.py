@@ -19,9 +19,10 @@ import xarray as xr
 import gpucrust
 from gpucrust import diffusion
 from gpucrust.constants import RHO_PER_N_B
-from gpucrust.dataset_equilibrium import add_ground_state
+from gpucrust.dataset_equilibrium import add_ground_state, ground_states
 from gpucrust.dataset_layers import REGIME, add_layers, axis_in
 from gpucrust.ensemble import Evolution
+from gpucrust.ground_state import GroundState
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import nuclide_name
 from gpucrust.output import write_netcdf as write_netcdf
@@ -110,14 +111,14 @@ COORDINATES = {
 
 def build_dataset(plan: "Plan", evolution: Evolution, info: RunInfo) -> xr.Dataset:
     """The dataset of a plan all of whose evolutions have been computed."""
-    return dataset_of(plan, records_of(plan, evolution), info)
+    return dataset_of(plan, records_of(plan, evolution), info, ground_states(plan))
 
 
-def dataset_of(plan: "Plan", records: Records, info: RunInfo) -> xr.Dataset:
-    """The dataset of the records of all evolutions of a plan."""
+def dataset_of(plan: "Plan", records: Records, info: RunInfo, ground: list[GroundState]) -> xr.Dataset:
+    """The dataset of the records of all evolutions of a plan, and its ground states."""
     everyone: Block = tuple(slice(0, n) for n in plan.shape)
     nuclides = scarce_left_out([records])
-    shared = shared_variables(plan, info, nuclides)
+    shared = shared_variables(plan, info, nuclides, ground)
     ds = member_variables(plan, records, np.arange(plan.n_evolutions), everyone, nuclides)
     return shared.assign({name: ds[name].variable for name in ds.data_vars})
 
@@ -125,8 +126,8 @@ def dataset_of(plan: "Plan", records: Records, info: RunInfo) -> xr.Dataset:
 # --- what all members share
 
 
-def shared_variables(plan: "Plan", info: RunInfo, nuclides: np.ndarray | None) -> xr.Dataset:
-    """Coordinates, what depends on them alone, the ground state, and the global attributes."""
+def shared_variables(plan: "Plan", info: RunInfo, nuclides: np.ndarray | None, ground: list[GroundState]) -> xr.Dataset:
+    """Coordinates, what depends on them alone, the ground states, and the global attributes."""
     a = plan.sweep.axes
     values = {
         "mass_model": np.array([model.name for model in plan.models], object),
@@ -146,14 +147,14 @@ def shared_variables(plan: "Plan", info: RunInfo, nuclides: np.ndarray | None) -
             np.asarray(diffusion.accretion_flux(values["mdot"])),
             {"units": "cm-2 s-1", "long_name": "baryon flux of accretion"},
         )
-        if plan.sweep.output.profiles:
-            ds["column_depth"] = (
-                ("g", "pressure"),
-                plan.pressures / values["g"][:, None],
-                {"units": "g cm-2", "long_name": "column depth P/g"},
-            )
-            if plan.sweep.output.ground_state:
-                ds = add_ground_state(ds, plan)
+    if plan.sweep.output.profiles:
+        ds["column_depth"] = (
+            ("g", "pressure"),
+            plan.pressures / values["g"][:, None],
+            {"units": "g cm-2", "long_name": "column depth P/g"},
+        )
+    if ground:
+        ds = add_ground_state(ds, ground)
     return ds.assign_attrs(_global_attributes(plan, info))
 
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 import xarray as xr
 
 from gpucrust import diffusion, eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.ensemble import Evolution, sweep_settings
-from gpucrust.ground_state import ground_state
+from gpucrust.ground_state import GroundState, ground_state
 from gpucrust.layers import (
     Layers,
     Regime,
@@ -78,17 +79,24 @@ def analyse(plan: "Plan", evolution: Evolution) -> Analysis:
     return Analysis(nodiff, ratio, regime, depth_g, layers, thickness_g)
 
 
-def add_ground_state(ds: xr.Dataset, plan: "Plan") -> xr.Dataset:
-    """The dataset with the ground state of each mass model (figure 1's dotted lines). float64 must be on."""
-    matter = sweep_settings(plan.physics, plan.stepper).matter
-    states = [ground_state(model.mixed, plan.pressures / DYN_PER_CM2, matter) for model in plan.models]
-    new = {
+def ground_states(plan: "Plan") -> list[GroundState]:
+    """The ground state of each mass model at the recorded pressures (figure 1's dotted lines); none if not wanted."""
+    if not (plan.sweep.output.profiles and plan.sweep.output.ground_state):
+        return []
+    with jax.enable_x64(True):
+        matter = sweep_settings(plan.physics, plan.stepper).matter
+        return [ground_state(model.mixed, plan.pressures / DYN_PER_CM2, matter) for model in plan.models]
+
+
+def add_ground_state(ds: xr.Dataset, states: list[GroundState]) -> xr.Dataset:
+    """The dataset with the ground state of each mass model."""
+    new: dict[str, tuple[list, str, str]] = {
         "gs_mu_e": ([s.mu_e for s in states], "MeV", "electron chemical potential, rest mass included"),
         "gs_rho": ([s.rho for s in states], "g cm-3", "baryon rest mass density"),
         "gs_Z": ([s.Z for s in states], "1", "charge number of the nuclide"),
         "gs_A": ([s.A for s in states], "1", "mass number of the nuclide"),
         "gs_dmu_e_dP_nodiff": (
-            [s.dmu_e_dP_nodiff / DYN_PER_CM2 for s in states],
+            [np.asarray(s.dmu_e_dP_nodiff) / DYN_PER_CM2 for s in states],
             "MeV cm2 dyne-1",
             "slope of mu_e in diffusion equilibrium, CS20 eq. 7",
         ),

@@ -21,6 +21,7 @@ from gpucrust.constants import DYN_PER_CM2
 from gpucrust.eos import Matter
 from gpucrust.masses.registry import Z_MAX, MassModel
 from gpucrust.network import MassErrors, Network, build_network, drawn_errors, member_key, nuclide_code
+from gpucrust.programs import kept
 from gpucrust.slide import STEP_ARRAYS, STEP_SCALARS, SlideState, initial_slide, slide_step
 from gpucrust.status import Status
 from gpucrust.stepper import (
@@ -44,6 +45,8 @@ STEPS_PER_CALL = {"slide": 200, "chunk": 2000}
 """Micro-steps between two looks of the host at the lanes."""
 MAX_LANES = {"cpu": 256, "gpu": 32768}
 """Of one crew."""
+COUNTED = ("n_steps", "n_reactions", "max_active", "mismatch")
+"""What a state keeps account of, and results tell as it is."""
 LANE_GROUP = 8
 """Lanes come in whole groups: an XLA loop's remainder is compiled otherwise and may round otherwise."""
 
@@ -135,17 +138,22 @@ class Lanes(NamedTuple):
     record: Array | None  # (lanes, record, row)
 
 
-@partial(jax.jit, static_argnames=("slide", "with_composition", "trace", "record"))
+@kept
 def start_lanes(
     member: Member,
     network: Network,
     settings: Settings,
+    used: Array | int,
+    *,
     slide: bool,
     with_composition: bool,
     trace: int,
     record: int,
 ) -> Lanes:
-    """Lanes at the lowest pressure. member: batched; trace, record: number of reactions and of steps to record."""
+    """Lanes at the lowest pressure, of which the first `used` run.
+
+    member: batched; trace, record: number of reactions and of steps to record.
+    """
     lanes, slots = member.Y.shape
     if member.errors is not None:
         n_codes = network.E.shape[1]
@@ -153,6 +161,7 @@ def start_lanes(
     n_P = network.pressures.shape[0]
     first = partial(initial_slide, with_ways=record > 0) if slide else initial_state
     state = jax.vmap(first, in_axes=(0, None, None))(member, network, settings)
+    state = state._replace(status=jnp.where(jnp.arange(lanes) < used, state.status, int(Status.NOT_RUN)))
     composition = None
     if with_composition:
         composition = jnp.zeros((lanes, n_P, slots), state.nuclide.dtype), jnp.zeros((lanes, n_P, slots))
@@ -169,14 +178,14 @@ def start_lanes(
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), lanes_here)
 
 
-@partial(jax.jit, donate_argnums=0)
+@partial(kept, donate_first=True)
 def refill(lanes: Lanes, fresh: Lanes, places: Array) -> Lanes:
     """Lanes with `fresh` ones put in at `places`; a place beyond the last lane takes none."""
     return jax.tree.map(lambda old, new: old.at[places].set(new, mode="drop"), lanes, fresh)
 
 
-@partial(jax.jit, static_argnames=("steps", "whole"), donate_argnums=0)
-def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, steps: int, whole: bool = False) -> Lanes:
+@partial(kept, donate_first=True)
+def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, *, steps: int, whole: bool) -> Lanes:
     """`steps` micro-steps of every running lane (fewer if all end); whole: of crusts of one component."""
     lane = jnp.arange(lanes.profile.shape[0])
 
@@ -219,6 +228,23 @@ def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, ste
         return (count < steps) & jnp.any(now.state.status == RUNNING)
 
     return jax.lax.while_loop(goes_on, body, (jnp.array(0), lanes))[1]
+
+
+@kept
+def results_of(lanes: Lanes, places: Array | np.ndarray) -> dict[str, Any]:
+    """What the lanes at `places` have come to, by the names of `_empty_results`."""
+    state = lanes.state
+    results = {name: getattr(state, name) for name in ("status", "switched", *COUNTED)}
+    results |= {"profile": lanes.profile, "segments": lanes.segments, "trace": lanes.trace, "record": lanes.record}
+    results["nuclides"], results["abundances"] = lanes.composition or (None, None)
+    if isinstance(state, SlideState) and lanes.record is not None:
+        results["n_recorded"] = state.n_records
+    return jax.tree.map(lambda x: x[places], results)
+
+
+def padded(n: int, n_lanes: int) -> int:
+    """At least n of n_lanes lanes: of few sizes, so that few programs are compiled."""
+    return next(size for size in (LANE_GROUP, 64, 512, n_lanes) if n <= size <= n_lanes)
 
 
 def refill_state(old: Any, new: Any, running: Array) -> Any:
@@ -328,7 +354,7 @@ def _evolve(
     n = len(members.model)
     network = build_network(models, pressures, pycnonuclear=physics.pycno)
     settings = sweep_settings(physics, stepper)
-    everyone = batch_members(members, ashes, physics, stepper)
+    everyone = jax.tree.map(np.asarray, batch_members(members, ashes, physics, stepper))  # lanes take a few at a time
     whole = physics.one_component
     engine = "chunk" if whole else stepper.engine
     results = _empty_results(n, len(pressures), stepper)
@@ -343,7 +369,9 @@ def _evolve(
             break
         for crew in crews:
             if crew.lanes is not None and not crew.idle:  # calls return at once: crews run side by side
-                crew.lanes = advance(crew.lanes, network, settings, stepper.step, STEPS_PER_CALL[engine], whole)
+                crew.lanes = advance(
+                    crew.lanes, network, settings, stepper.step, steps=STEPS_PER_CALL[engine], whole=whole
+                )
         for crew in crews:
             ended = crew.harvest(results)
             done += ended.size
@@ -351,7 +379,7 @@ def _evolve(
         if progress is not None:
             under_way = sum(crew.grid_points for crew in crews) / len(pressures)
             progress(Progress(done, failed, n, (done + under_way) / n, time.perf_counter() - started))
-    return _evolution(results, np.asarray(everyone.Y).sum(axis=1))
+    return _evolution(results, everyone.Y.sum(axis=1))
 
 
 @dataclass
@@ -388,23 +416,20 @@ class _Crew:
             return
         places, newcomers = (np.array(x) for x in zip(*taken, strict=True))
         self.occupant[places] = newcomers
-        room = n_lanes
-        if self.lanes is not None:  # few sizes, so that few programs are compiled
-            room = next(size for size in (LANE_GROUP, 64, 512, n_lanes) if len(taken) <= size <= n_lanes)
+        room = n_lanes if self.lanes is None else padded(len(taken), n_lanes)
         member = np.concatenate([newcomers, np.full(room - len(taken), newcomers[0])])
         fresh = start_lanes(
             jax.tree.map(lambda x: x[member], everyone),
             network,
             settings,
-            slide,
-            stepper.composition,
-            stepper.trace,
-            stepper.record,
+            len(taken),
+            slide=slide,
+            with_composition=stepper.composition,
+            trace=stepper.trace,
+            record=stepper.record,
         )
         if self.lanes is None:
-            unused = jnp.arange(n_lanes) >= len(taken)
-            status = jnp.where(unused, int(Status.NOT_RUN), fresh.state.status)
-            self.lanes = fresh._replace(state=fresh.state._replace(status=status))
+            self.lanes = fresh
         else:
             beyond = np.full(room - len(taken), n_lanes)
             self.lanes = refill(self.lanes, fresh, jnp.asarray(np.concatenate([places, beyond])))
@@ -443,21 +468,17 @@ def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
 
 def _harvest(lanes: Lanes, ended: np.ndarray, members: np.ndarray, results: dict[str, Any]) -> None:
     """Take the results of the lanes that have ended."""
-    state = jax.tree.map(lambda x: np.asarray(x[ended]), lanes.state)
-    ok = state.status == Status.OK
-    results["status"][members] = np.where(ok & state.switched, int(Status.SWITCHED_TO_MIXED), state.status)
-    for name in ("n_steps", "n_reactions", "max_active", "mismatch"):
-        results[name][members] = getattr(state, name)
-    results["profile"][members] = np.where(ok[:, None, None], np.asarray(lanes.profile[ended]), np.nan)
-    results["segments"][members] = np.asarray(lanes.segments[ended])
-    if lanes.composition is not None:
-        results["nuclides"][members] = np.asarray(lanes.composition[0][ended])
-        results["abundances"][members] = np.where(ok[:, None, None], np.asarray(lanes.composition[1][ended]), np.nan)
-    if lanes.record is not None:
-        results["record"][members] = np.asarray(lanes.record[ended])
-        results["n_recorded"][members] = state.n_records
-    if lanes.trace is not None:
-        results["trace"][members] = np.asarray(lanes.trace[ended])
+    places = np.resize(ended, padded(len(ended), len(lanes.profile)))
+    found = jax.tree.map(lambda x: np.asarray(x)[: len(ended)], results_of(lanes, places))
+    ok = found["status"] == Status.OK
+    switched = found.pop("switched")
+    found["status"] = np.where(ok & switched, int(Status.SWITCHED_TO_MIXED), found["status"])
+    for name in ("profile", "abundances"):  # (member, pressure, ...)
+        if found[name] is not None:
+            found[name] = np.where(ok[:, None, None], found[name], np.nan)
+    for name, values in found.items():
+        if values is not None:
+            results[name][members] = values
 
 
 def recorded_steps(evolution: Evolution, member: int) -> dict[str, np.ndarray]:

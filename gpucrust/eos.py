@@ -71,8 +71,12 @@ def _positive_cube_root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tu
     return y, dx * y / (3 * x)
 
 
+@jax.jit
 def cube_root(x: ArrayLike) -> Array:
-    """x^(1/3) for x >= 0, with derivative 0 (not infinity) at x = 0, where it only ever multiplies zeros."""
+    """x^(1/3) for x >= 0, with derivative 0 (not infinity) at x = 0, where it only ever multiplies zeros.
+
+    Jitted so that programs, which use it a hundred times, trace it once.
+    """
     x = jnp.asarray(x, dtype=float)
     # 0 * x keeps what is not a number so
     return jnp.where(x > 0, _positive_cube_root(jnp.where(x > 0, x, 1.0)), 0.0 * x)

@@ -15,14 +15,16 @@ import xarray as xr
 from gpucrust.config import SweepError
 from gpucrust.costs import check_work
 from gpucrust.dataset import identity, member_variables, scarce_left_out, shared_variables
+from gpucrust.dataset_equilibrium import ground_states
 from gpucrust.ensemble import Progress
 from gpucrust.folder import Folder
+from gpucrust.ground_state import GroundState
 from gpucrust.output import move_into_place, open_output, write_blocks
 from gpucrust.planning import AXES, Chunks, Plan, make_chunks
 from gpucrust.records import Records, concatenate, take
 from gpucrust.status import Status
 from gpucrust.store import Store, StoreError, different
-from gpucrust.sweep import Device, Report, Reporter, compute_all, compute_chunk, device_name
+from gpucrust.sweep import Device, Report, Reporter, compute_all, compute_chunk, device_name, meanwhile
 
 NEAR = 256
 """Evolutions this close to each other are read from a store at once."""
@@ -104,20 +106,21 @@ def run_to_file(
             if len(chunks) > 1 or workers or scheduler:
                 store = Store.create(folder.store, plan, chunks)
         folder.log("resumed" if store is not None and resume else "started", evolutions=chunks.n, chunks=len(chunks))
-        if store is None:
-            reporter = Reporter(chunks, progress)
-            records = compute_all(plan, chunks, device, reporter)
-            source: Source = InMemory(records)
-            folder.log("chunk", device=device_name(device), elapsed=time.perf_counter() - started)
-            status = records.status
-        else:
-            reporter = Reporter(chunks, progress, store.status())
-            computing = _computer(plan, store, device, workers, scheduler, reporter)
-            _compute_pending(store, folder, computing, reporter)
-            source, status = store, store.status()
-        counts = np.bincount(status, minlength=len(Status))
-        folder.log("computed", **{s.name.lower(): int(counts[s]) for s in Status if counts[s]})
-        write_result(plan, source, chunks, folder, reporter)
+        with meanwhile(ground_states, plan) as ground:
+            if store is None:
+                reporter = Reporter(chunks, progress)
+                records = compute_all(plan, chunks, device, reporter)
+                source: Source = InMemory(records)
+                folder.log("chunk", device=device_name(device), elapsed=time.perf_counter() - started)
+                status = records.status
+            else:
+                reporter = Reporter(chunks, progress, store.status())
+                computing = _computer(plan, store, device, workers, scheduler, reporter)
+                _compute_pending(store, folder, computing, reporter)
+                source, status = store, store.status()
+            counts = np.bincount(status, minlength=len(Status))
+            folder.log("computed", **{s.name.lower(): int(counts[s]) for s in Status if counts[s]})
+            write_result(plan, source, chunks, ground(), folder, reporter)
         folder.remove()
         return status
     finally:
@@ -202,8 +205,10 @@ def _compute_pending(store: Store, folder: Folder, computing: Computing, reporte
         reporter.count_again(store.status())
 
 
-def write_result(plan: Plan, source: Source, chunks: Chunks, folder: Folder, reporter: Reporter) -> None:
-    """Write the dataset of all records and put it in its place."""
+def write_result(
+    plan: Plan, source: Source, chunks: Chunks, ground: list[GroundState], folder: Folder, reporter: Reporter
+) -> None:
+    """Write the dataset of all records and of the ground states, and put it in its place."""
     nuclides = None
     if plan.sweep.output.composition:
         ranges = (chunks[k] for k in range(len(chunks)))
@@ -212,7 +217,7 @@ def write_result(plan: Plan, source: Source, chunks: Chunks, folder: Folder, rep
     sizes |= {"pressure": len(plan.pressures), "member": plan.n_members, "layer": 0}
     if nuclides is not None:
         sizes["nuclide"] = len(nuclides)
-    shared = shared_variables(plan, folder.info(), nuclides)
+    shared = shared_variables(plan, folder.info(), nuclides, ground)
 
     def parts() -> Iterator[tuple[dict[str, slice], xr.Dataset]]:
         members = layers = 0

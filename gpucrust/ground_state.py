@@ -30,6 +30,7 @@ from gpucrust.constants import ELECTRON_MASS, FINE_STRUCTURE, HBAR_C, NEUTRON_EX
 from gpucrust.diffusion import nodiff_slope
 from gpucrust.eos import Matter, Mixture
 from gpucrust.precision import needs_x64
+from gpucrust.programs import kept
 
 CHUNK = 64  # pressures at which the chart is searched at a time: 5 MB for a chart of (61,161)
 BETTER = 1e-12
@@ -198,7 +199,7 @@ def mass_of(masses: Array, Z: Array, A: Array) -> Array:
 
 
 @needs_x64
-@jax.jit
+@kept
 def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState:
     """Ground state at each pressure: the nuclide of the chart of least Gibbs energy per baryon.
 

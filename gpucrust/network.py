@@ -18,6 +18,7 @@ from gpucrust import pycno, reactions
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.masses.registry import N_MAX, Z_MAX, MassModel, Origin
 from gpucrust.minimum import first_minimum
+from gpucrust.programs import kept
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K
 
 N_STRIDE = N_MAX + 1
@@ -87,7 +88,7 @@ def build_network(models: Sequence[MassModel], pressures: np.ndarray, *, pycnonu
         theory=by_code(np.stack([(m.origin > Origin.MEASURED).astype(float) for m in models])),
         theory_row=by_code(np.stack(theory_rows).astype(np.int8)),
         edge=by_code(np.stack([_edge(m.mixed) for m in models])),
-        pairs=_pair_table() if pycnonuclear else None,
+        pairs=_pair_table(*_fusing()) if pycnonuclear else None,
         pressures=jnp.asarray(pressures / DYN_PER_CM2),
     )
 
@@ -106,11 +107,16 @@ def _edge(masses: np.ndarray) -> np.ndarray:
     return ~np.isnan(masses) & (off_tables | off_fusion | (N > N_MAX - 2) | (Z == Z_MAX))
 
 
-def _pair_table() -> Array:
-    """Pair constants of all nuclei that may fuse, (fusing, fusing, 3); indices from `fusion_index`."""
-    Z = np.repeat(np.arange(pycno.Z_LIGHTEST, pycno.Z_HEAVIEST + 1), FUSION_N)
-    A = Z + np.tile(np.arange(FUSION_N), pycno.Z_HEAVIEST - pycno.Z_LIGHTEST + 1)
+@kept
+def _pair_table(Z: np.ndarray, A: np.ndarray) -> Array:
+    """Pair constants of nuclei, (nuclei, nuclei, 3)."""
     return jnp.stack(pycno.pair_constants(Z[:, None], A[:, None], Z, A), axis=-1)
+
+
+def _fusing() -> tuple[np.ndarray, np.ndarray]:
+    """Z and A of all nuclei that may fuse, in the order of `fusion_index`."""
+    Z = np.repeat(np.arange(pycno.Z_LIGHTEST, pycno.Z_HEAVIEST + 1), FUSION_N)
+    return Z, Z + np.tile(np.arange(FUSION_N), pycno.Z_HEAVIEST - pycno.Z_LIGHTEST + 1)
 
 
 def fusion_index(code: ArrayLike) -> tuple[Array, Array]:

@@ -1,11 +1,12 @@
 """From a sweep to a dataset: chunk after chunk of evolutions on a device, and what they report."""
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import jax
 import numpy as np
@@ -14,12 +15,15 @@ import xarray as xr
 from gpucrust.config import Sweep, SweepError, check_sweep, load_sweep
 from gpucrust.costs import check_dataset, check_work
 from gpucrust.dataset import RunInfo, dataset_of
+from gpucrust.dataset_equilibrium import ground_states
 from gpucrust.ensemble import Progress, crews_and_lanes, evolve
 from gpucrust.planning import Chunks, Plan, make_chunks, make_plan
 from gpucrust.records import Records, concatenate, records_of
 from gpucrust.status import Status
 
 Device = Literal["cpu", "gpu"]
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,16 @@ def compute(
     check_work(plan, chunks)
     check_dataset(plan)
     started = time.perf_counter()
-    records = compute_all(plan, chunks, device, Reporter(chunks, progress))
-    return dataset_of(plan, records, RunInfo(device_name(device), time.perf_counter() - started))
+    with meanwhile(ground_states, plan) as ground:
+        records = compute_all(plan, chunks, device, Reporter(chunks, progress))
+        return dataset_of(plan, records, RunInfo(device_name(device), time.perf_counter() - started), ground())
+
+
+@contextmanager
+def meanwhile(function: Callable[[A], T], argument: A) -> Iterator[Callable[[], T]]:
+    """Call a function on another core; what is yielded waits for its result."""
+    with ThreadPoolExecutor(1) as aside:
+        yield aside.submit(function, argument).result
 
 
 def compute_all(plan: Plan, chunks: Chunks, device: Device | None, reporter: "Reporter") -> Records:

@@ -1,9 +1,14 @@
 """Strict tests: float64 on (warnings are errors: see pyproject.toml); one small result that several modules read."""
 
+import os
+
 import jax
 import pytest
 
+from gpucrust.cache import KEEP_PROGRAMS
+
 jax.config.update("jax_enable_x64", True)
+os.environ[KEEP_PROGRAMS] = "0"  # tests change the package as they run
 
 # fixtures
 from recorded_sweep import command, half, plan, replayed, undisturbed, work  # noqa: E402, F401

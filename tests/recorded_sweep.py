@@ -8,12 +8,11 @@ import pytest
 import replay
 
 from gpucrust import cli, sweep
-from gpucrust.dataset import RunInfo, dataset_of
+from gpucrust.dataset import RunInfo, build_dataset
 from gpucrust.ensemble import evolve
 from gpucrust.filing import run_to_file
 from gpucrust.output import open_output
 from gpucrust.planning import make_plan
-from gpucrust.records import records_of
 
 SWEEP = """
 [axes]
@@ -61,7 +60,7 @@ def plan(work):
 @pytest.fixture(scope="session")
 def undisturbed(work, plan):
     """The dataset made in one go, in memory."""
-    return dataset_of(plan, records_of(plan, pickle.loads((work / "recorded").read_bytes())[1]), RunInfo("cpu", 0.0))
+    return build_dataset(plan, pickle.loads((work / "recorded").read_bytes())[1], RunInfo("cpu", 0.0))
 
 
 @pytest.fixture

@@ -31,3 +31,10 @@ def test_the_scheduler_benchmark_runs(capsys):
     assert with_profiles["store bytes"] > without["store bytes"] > 0
     assert all(row["ms a chunk"] > 0 for row in chunks)
     assert "ms a chunk" in capsys.readouterr().out
+
+
+def test_the_first_result_benchmark_runs(capsys):
+    rows = benchmark("first_result").main(["--warm", "1", "models"])
+    assert [row["what"] for row in rows] == ["imports", "cold", "warm"]
+    assert all(row["wall s"] > 0 for row in rows)
+    assert "wall s" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -79,7 +80,7 @@ def run(
 
     from gpucrust.filing import finished, run_to_file
     from gpucrust.planning import make_chunks, make_plan
-    from gpucrust.sweep import on_device
+    from gpucrust.sweep import meanwhile, on_device
 
     plan = make_plan(checked, sweep.parent)
     report = reporting(quiet, json_lines)
@@ -99,6 +100,7 @@ def run(
         _how_to_go_on(target, command, report),
         Stop(at_once=bool(workers or scheduler)) as stop,
         report,
+        meanwhile(import_module, "gpucrust.plots") as plots,
     ):
 
         def progress(state: "Standing") -> None:
@@ -119,9 +121,8 @@ def run(
     ds = open_result(target)
     drawn = ds.sizes["member"] <= MOST_DRAWN
     if drawn:
-        from gpucrust.plots import KINDS, default_kind, write_figure
-
-        write_figure(KINDS[default_kind(ds)](ds), figure)
+        draw = plots().KINDS[plots().default_kind(ds)]
+        plots().write_figure(draw(ds), figure)
     report.finished(target, figure if drawn else None, ds, time.perf_counter() - started)
 
 

@@ -18,6 +18,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from gpucrust.precision import needs_x64
+from gpucrust.programs import kept
 
 Z_RANGE = (6, 50)
 N_RANGE = (6, 160)
@@ -248,7 +249,7 @@ def binding_terms(Z: ArrayLike, N: ArrayLike) -> Array:
 
 
 @needs_x64
-@jax.jit
+@kept
 def duflo_zuker(Z: ArrayLike, N: ArrayLike, coefficients: ArrayLike = DZ31_COEFFICIENTS) -> Array:
     """Atomic mass excess of DZ31, MeV: 7.28897 Z + 8.07132 N - B(Z, N).
 
