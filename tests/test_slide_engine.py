@@ -16,6 +16,7 @@ from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.ensemble import Physics, Stepper, evolve, recorded_steps
 from gpucrust.masses import load_model
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
+from gpucrust.slide import account
 from gpucrust.slide.state import SAME_P
 from gpucrust.slide.view import DEEP
 from gpucrust.slopes import frozen_slope
@@ -240,6 +241,27 @@ def test_failures_are_values_and_disturb_no_neighbour(crusts):
     short = run(members(1, 1), max_steps=50)
     np.testing.assert_array_equal(short.status, [Status.STEP_LIMIT])
     np.testing.assert_array_equal(short.n_steps, [50])
+
+
+def test_a_crust_of_too_many_segments_ends_and_disturbs_no_neighbour(crusts, monkeypatch):
+    """With room for as many as half of the crusts have: the others end when theirs is full."""
+    counts = np.sum(~np.isnan(crusts.segments[:, :, 0]), axis=1)
+    room = int(np.median(counts))
+    for module in (account, ensemble_module):
+        monkeypatch.setattr(module, "MAX_SEGMENTS", room)
+    try:
+        jax.clear_caches()
+        result = run()
+    finally:
+        jax.clear_caches()
+    ends = counts > room
+    assert 0 < ends.sum() < len(ends)
+    np.testing.assert_array_equal(result.status, np.where(ends, Status.SEGMENT_OVERFLOW, Status.OK))
+    for key, values in result.profiles.items():
+        assert np.all(np.isnan(values[ends])), key
+        np.testing.assert_array_equal(values[~ends], crusts.profiles[key][~ends], err_msg=key)
+    np.testing.assert_array_equal(result.segments[~ends], crusts.segments[~ends, :room])
+    assert np.all(result.n_steps[ends] < crusts.n_steps[ends])
 
 
 def test_steps_that_were_not_recorded_are_refused(crusts):
