@@ -18,11 +18,11 @@ from distributed import Client, LocalCluster
 
 from gpucrust import cluster, sweep
 from gpucrust.config import check_sweep
-from gpucrust.ensemble import Evolution, evolve
+from gpucrust.ensemble import Evolution, Members, evolve
 from gpucrust.filing import compute_and_save, write_result
 from gpucrust.folder import Folder
 from gpucrust.planning import Plan, make_chunks, make_plan
-from gpucrust.records import evolutions_at, records_of, take
+from gpucrust.records import TOGETHER, evolutions_at, records_of, take
 from gpucrust.store import Store
 from gpucrust.sweep import Reporter
 
@@ -50,7 +50,13 @@ def evolve_all(plan: Plan) -> Evolution:
 
 def install(evolution: Evolution) -> None:
     """Let the engine of this process give back copies of the first of some evolutions."""
-    sweep.evolve = lambda members, *_, **__: evolutions_at(evolution, np.zeros(len(members.model), int))
+
+    def evolve_each(members: Members, *arguments: Any, **_: Any) -> None:
+        each, n = arguments[-1], len(members.model)
+        for numbers in np.split(np.arange(n), range(TOGETHER, n, TOGETHER)):
+            each(numbers, evolutions_at(evolution, np.zeros(len(numbers), int)))
+
+    sweep.evolve_each = evolve_each
 
 
 def nothing(k: int) -> int:
@@ -72,15 +78,15 @@ def chunk_costs(chunks: int, workers: int, evolution: Evolution, chunk: float, P
             client.gather([client.submit(nothing, k, pure=False) for k in range(chunks)])
             rows.append({"what": "Dask, empty tasks", "ms a chunk": 1e3 * (time.perf_counter() - started) / chunks})
             client.run(install, evolution)
-        real, few = sweep.evolve, min(chunks, 100)
+        real, few = sweep.evolve_each, min(chunks, 100)
         install(evolution)
         store = Store.create(Path(folder) / "one", plan, make_chunks(plan, 8))
-        compute_and_save(plan, store, 0, None)
+        compute_and_save(plan, store, [0], None, lambda _: None)
         started = time.perf_counter()
-        for k in range(few):
-            compute_and_save(plan, store, k, None)
+        for k in range(few):  # one by one, as a worker of Dask
+            compute_and_save(plan, store, [k], None, lambda _: None)
         rows.append({"what": "saved by one process", "ms a chunk": 1e3 * (time.perf_counter() - started) / few})
-        sweep.evolve = real
+        sweep.evolve_each = real
         store = Store.create(Path(folder) / "many", plan, make_chunks(plan, 8))
         list(cluster.compute(plan, store, list(range(few)), None, None, local.scheduler_address))
         started = time.perf_counter()

@@ -1,5 +1,6 @@
 """What a plan needs of memory, disk and time, and whether it is there."""
 
+import math
 import os
 import shutil
 import time
@@ -10,15 +11,17 @@ import numpy as np
 
 from gpucrust.config import SweepError
 from gpucrust.ensemble import LANE_GROUP, Progress, crews_and_lanes, evolve
-from gpucrust.planning import BLOCK_BYTES, Chunks, Plan
+from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, Plan
 from gpucrust.records import records_of
 
 PROGRAM = 700 * 2**20
 """Bytes of Python, JAX and a compiled program."""
-EVOLUTION_POINT = 200
-"""Bytes of working memory an evolution and recorded pressure while it is computed: on the device, and its results."""
-EVOLUTION = 60_000
-"""Bytes of working memory an evolution besides."""
+LANE_POINT = 320
+"""Bytes a lane and recorded pressure: on the device, and when its member has ended as results, twice."""
+LANE = 250_000
+"""Bytes a lane besides: segments, masses with errors, its state."""
+WAITING = 500
+"""Bytes of an evolution of which nothing has begun."""
 COPIES = 3
 """Of a block of the dataset while it is put together."""
 COMPRESSION = 0.3
@@ -27,10 +30,17 @@ CALIBRATION = 20.0
 """Seconds that a calibration may take, after compiling."""
 
 
+def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
+    """Crews, and lanes in each, of a process that has n evolutions of a plan to compute."""
+    return crews_and_lanes(min(n, STREAM), plan.sweep.stepper.batch or None)
+
+
 def working_memory(plan: Plan, chunks: Chunks) -> int:
-    """Of a process that computes and writes chunk by chunk, bytes."""
-    n = min(chunks.size, chunks.n)
-    evolving = n * (EVOLUTION + EVOLUTION_POINT * len(plan.pressures) + 2 * plan.evolution_bytes)
+    """Of a process that computes and writes chunk by chunk, bytes; of the device's too, where that is not its own."""
+    lanes = math.prod(crews_and_lanes_of(plan, chunks.n))
+    evolving = lanes * (LANE + LANE_POINT * len(plan.pressures)) + WAITING * min(chunks.n, STREAM)
+    # chunks under way have parts of records, and one is put together and written
+    evolving += 2 * plan.evolution_bytes * min(chunks.n, lanes + 2 * chunks.size)
     block = COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)
     return PROGRAM + max(evolving, block)
 
@@ -134,7 +144,7 @@ class _Enough(Exception):
 
 def calibrate(plan: Plan, chunks: Chunks) -> Calibration:
     """Evolve some evolutions of the plan, as many as there are lanes, evenly spread over its axes."""
-    crews, lanes = crews_and_lanes(min(chunks.size, chunks.n), plan.sweep.stepper.batch or None)
+    crews, lanes = crews_and_lanes_of(plan, chunks.n)
     n = min(crews * lanes, chunks.n)
     numbers = np.unique(np.linspace(0, chunks.n - 1, n).astype(int))
     seen: list[tuple[float, float]] = []

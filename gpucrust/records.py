@@ -6,6 +6,7 @@ the bits of a result must not depend on how a sweep was cut into chunks.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,13 +74,21 @@ def take(records: Records, rows: np.ndarray) -> Records:
 def records_of(plan: "Plan", evolution: Evolution) -> Records:
     """What is kept of the evolutions of a plan, or of some of them."""
     n = len(evolution.status)
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), _on_host():
         return concatenate(
             [
                 _records_of_group(plan, evolutions_at(evolution, np.arange(start, start + TOGETHER)), n - start)
                 for start in range(0, n, TOGETHER)
             ]
         )
+
+
+def _on_host() -> AbstractContextManager[Any]:
+    """Context in which JAX computes on the CPU, if it may, so that a GPU goes on with other members."""
+    try:
+        return jax.default_device(jax.local_devices(backend="cpu")[0])
+    except RuntimeError:
+        return nullcontext()
 
 
 def evolutions_at(evolution: Evolution, rows: np.ndarray) -> Evolution:

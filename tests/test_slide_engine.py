@@ -13,7 +13,7 @@ from crusts import ASHES, G_MDOT, members, take
 from gpucrust import ensemble as ensemble_module
 from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.ensemble import Physics, Stepper, evolve, recorded_steps
+from gpucrust.ensemble import Physics, Stepper, evolve, evolve_each, recorded_steps
 from gpucrust.masses import load_model
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.slide import account
@@ -228,6 +228,25 @@ def test_results_do_not_depend_on_lane_order_batch_size_padding_or_crews(crusts,
         np.testing.assert_array_equal(values, crusts.profiles[key][order], err_msg=key)
     for key in ("n_steps", "n_recorded", "segments", "abundances", "record"):
         np.testing.assert_array_equal(getattr(result, key), getattr(crusts, key)[order], err_msg=key)
+
+
+def test_results_as_members_end_are_those_of_all_at_the_end(crusts):
+    """Each member once, while others go on."""
+    seen, counts = [], []
+
+    def each(numbers, evolution):
+        seen.extend(numbers.tolist())
+        counts.append(len(numbers))
+        for key, values in evolution.profiles.items():
+            np.testing.assert_array_equal(values, crusts.profiles[key][numbers], err_msg=key)
+        for key in ("status", "n_steps", "mismatch", "segments", "nuclides", "abundances", "record"):
+            np.testing.assert_array_equal(getattr(evolution, key), getattr(crusts, key)[numbers], err_msg=key)
+
+    models = [load_model(model) for model in MODELS]
+    stepper = Stepper(composition=True, record=RECORD)
+    evolve_each(members(5, 3), models, list(ASHES.values()), PRESSURES, Physics(), stepper, each, batch=8)
+    assert sorted(seen) == list(CRUSTS)
+    assert len(counts) > 2
 
 
 def test_failures_are_values_and_disturb_no_neighbour(crusts):
