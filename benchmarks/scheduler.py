@@ -1,6 +1,6 @@
 """What a sweep costs besides its engine: scheduling and saving a chunk, bytes an evolution and a member.
 
-    python benchmarks/scheduler.py [--chunks 2000] [--workers 2] [--members 64] [--chunk 0.002] [--P-end 3e31]
+    python benchmarks/scheduler.py [--chunks 2000] [--workers 2] [--members 64] [--step 0.01] [--P-end 3e31]
 
 First thousands of tiny chunks, 8 evolutions each, whose engine gives back one recorded evolution at once: Dask with
 tasks that do nothing, chunks saved by one process, chunks saved by Dask's workers. Then real crusts, with profiles and
@@ -27,7 +27,7 @@ from gpucrust.store import Store
 from gpucrust.sweep import Reporter
 
 
-def plan_of(members: int, profiles: bool, chunk: float, P_end: float) -> Plan:
+def plan_of(members: int, profiles: bool, step: float, P_end: float) -> Plan:
     """A sweep over `members` draws of mass errors."""
     return make_plan(
         check_sweep(
@@ -35,7 +35,7 @@ def plan_of(members: int, profiles: bool, chunk: float, P_end: float) -> Plan:
                 "axes": {"mass_model": ["FRDM95+DZ31"], "sample": members},
                 "physics": {"policy": "mixed"},
                 "perturbation": {"sigma": 0.3},
-                "stepper": {"chunk": chunk, "P_end": P_end},
+                "stepper": {"step": step, "P_end": P_end},
                 "output": {"profiles": profiles, "ground_state": False},
             }
         )
@@ -64,9 +64,9 @@ def nothing(k: int) -> int:
     return k
 
 
-def chunk_costs(chunks: int, workers: int, evolution: Evolution, chunk: float, P_end: float) -> list[dict[str, Any]]:
+def chunk_costs(chunks: int, workers: int, evolution: Evolution, step: float, P_end: float) -> list[dict[str, Any]]:
     """Milliseconds a chunk of scheduling and saving."""
-    plan = plan_of(8 * chunks, False, chunk, P_end)
+    plan = plan_of(8 * chunks, False, step, P_end)
     rows = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -163,13 +163,13 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--chunks", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--members", type=int, default=64)
-    parser.add_argument("--chunk", type=float, default=0.002)
+    parser.add_argument("--step", type=float, default=0.01)
     parser.add_argument("--P-end", type=float, default=3e31)
     options = parser.parse_args(arguments)
-    plans = [plan_of(options.members, profiles, options.chunk, options.P_end) for profiles in (False, True)]
+    plans = [plan_of(options.members, profiles, options.step, options.P_end) for profiles in (False, True)]
     costs = [member_costs(plan) for plan in plans]
     table(costs)
-    chunks = chunk_costs(options.chunks, options.workers, evolve_all(plans[0]), options.chunk, options.P_end)
+    chunks = chunk_costs(options.chunks, options.workers, evolve_all(plans[0]), options.step, options.P_end)
     table(chunks)
     return [*costs, *chunks]
 

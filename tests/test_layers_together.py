@@ -13,7 +13,7 @@ from gpucrust.diffusion import nodiff_slope
 from gpucrust.ensemble import evolve
 from gpucrust.layers import Regime
 from gpucrust.planning import make_plan
-from gpucrust.records import SUMMARY, evolutions_at, records_of, take
+from gpucrust.records import LAYER, PROFILE, SUMMARY, evolutions_at, records_of, take
 from gpucrust.slopes import frozen_slope
 from gpucrust.status import Status
 
@@ -79,3 +79,16 @@ def test_a_crust_that_failed_has_no_layers(plan, evolution):
     assert np.all(records.layer_count[failed] == 0)
     assert np.all(records.layer_count[~failed] > 0)
     np.testing.assert_array_equal(np.isnan(records.summary[:, SUMMARY.index("total_heat")]), failed)
+
+
+def test_thickness_and_flux_of_a_layer_are_those_of_its_profiles(plan, evolution):
+    records, ln_P = records_of(plan, evolution), np.log(plan.pressures)
+    crust = np.repeat(np.arange(len(records)), records.layer_count)
+    depth, flux = (records.profiles[:, PROFILE.index(name)] for name in ("depth_times_g", "J_n_over_g"))
+    assert len(crust) > 400
+    for i, (_, start, end, thickness, largest) in zip(crust, records.layers, strict=True):
+        at = np.interp(np.log([start, end]), ln_P, depth[i])
+        np.testing.assert_allclose(thickness, at[1] - at[0], rtol=1e-9, atol=0)
+        inside = (plan.pressures >= start) & (plan.pressures <= end)
+        assert largest == np.abs(flux[i][inside]).max(initial=0.0)
+    assert np.sum(records.layers[:, LAYER.index("J_n_over_g")] > 0) > 300
