@@ -274,21 +274,25 @@ def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
     )
 
 
+def on_cpu() -> bool:
+    """Whether JAX computes on a CPU here."""
+    device = getattr(jax.config, "jax_default_device", None)
+    return (device.platform if device is not None else jax.default_backend()) == "cpu"
+
+
 def crews_and_lanes(n_members: int, batch: int | None) -> tuple[int, int]:
     """Number of crews (batches that run side by side, one a core of a CPU) and of lanes in each.
 
     Lanes are a power of two from 8, so that sweeps of many sizes share one compiled program.
     """
-    device = getattr(jax.config, "jax_default_device", None)
-    platform = device.platform if device is not None else jax.default_backend()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most_crews = cores if platform == "cpu" else 1
+    most_crews = cores if on_cpu() else 1
     if batch:
         lanes = -(-batch // LANE_GROUP) * LANE_GROUP
         return min(most_crews, -(-n_members // lanes)), lanes
     crews = min(most_crews, -(-n_members // LANE_GROUP))
     share = -(-n_members // crews)
-    most = MAX_LANES["cpu" if platform == "cpu" else "gpu"]
+    most = MAX_LANES["cpu" if on_cpu() else "gpu"]
     return crews, min(most, max(LANE_GROUP, 1 << (share - 1).bit_length()))
 
 

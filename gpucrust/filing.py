@@ -22,7 +22,7 @@ from gpucrust.planning import AXES, Chunks, Plan, make_chunks
 from gpucrust.records import Records, concatenate, take
 from gpucrust.status import Status
 from gpucrust.store import Store, StoreError, different
-from gpucrust.sweep import Device, Report, Reporter, compute_all, compute_chunks, device_name
+from gpucrust.sweep import Device, Report, Reporter, compute_all, compute_chunks, device_name, on_device
 
 NEAR = 256
 """Evolutions this close to each other are read from a store at once."""
@@ -100,7 +100,8 @@ def run_to_file(
         if store is not None:
             chunks = store.chunks
         else:
-            check_work(plan, chunks, folder.path, workers or 1)
+            with on_device(None if workers or scheduler else device):
+                check_work(plan, chunks, folder.path, workers or 1)
             if len(chunks) > 1 or workers or scheduler:
                 store = Store.create(folder.store, plan, chunks)
         folder.log("resumed" if store is not None and resume else "started", evolutions=chunks.n, chunks=len(chunks))

@@ -69,9 +69,10 @@ def compute_chunks(
     Lanes that find nothing left to do in one chunk go on with the next. progress: of what is not saved yet.
     """
     n = sum(len(chunks[k]) for k in numbers)
-    lanes = crews_and_lanes_of(plan, max(n, min(chunks.size, chunks.n)))[1]  # one number, and programs compile once
     together = max(1, STREAM // chunks.size)
     with on_device(device):
+        # one number for all streams, so that programs are compiled once
+        lanes = crews_and_lanes_of(plan, max(n, min(chunks.size, chunks.n)))[1]
         for first in range(0, len(numbers), together):
             _compute_stream(plan, chunks, numbers[first : first + together], lanes, save, progress)
 
@@ -146,7 +147,8 @@ def compute(
 ) -> xr.Dataset:
     """Evolve the members of a plan and build their dataset, in memory."""
     chunks = make_chunks(plan, save_every)
-    check_work(plan, chunks)
+    with on_device(device):
+        check_work(plan, chunks)
     check_dataset(plan)
     started = time.perf_counter()
     records = compute_all(plan, chunks, device, Reporter(chunks, progress))
