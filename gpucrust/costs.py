@@ -15,9 +15,9 @@ from gpucrust.ensemble import LANE_GROUP, Progress, crews_and_lanes, evolve, on_
 from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, Plan
 from gpucrust.records import records_of
 
-PROGRAM = 700 * 2**20
-"""Bytes of Python, JAX and a compiled program."""
-LANE, LANE_POINT = 120_000, 80
+PROGRAM = 1300 * 2**20
+"""Bytes of Python, JAX and a program while it is compiled; 700 MiB where it is found compiled."""
+LANE, LANE_POINT = 200_000, 80
 """Bytes of the device a lane, and recorded pressure of it: masses with errors, segments, state; the profile."""
 RESULT, RESULT_POINT = 40_000, 160
 """Bytes of results, in two copies, when the members of all lanes end together."""

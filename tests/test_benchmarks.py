@@ -31,3 +31,10 @@ def test_the_scheduler_benchmark_runs(capsys):
     assert with_profiles["store bytes"] > without["store bytes"] > 0
     assert all(row["ms a chunk"] > 0 for row in chunks)
     assert "ms a chunk" in capsys.readouterr().out
+
+
+def test_the_benchmark_of_many_crusts_runs(capsys):
+    row = benchmark("many").main(["--members", "8", "--P-end", "1e28"])
+    assert row["members/s"] > 0
+    assert row["processor ms/member"] > 0
+    assert "foretold GiB" in capsys.readouterr().out
