@@ -3,8 +3,8 @@
     python benchmarks/many.py --members 1000 [--P-end 3e31] [--lanes 0]
 
 FRDM95 with mass errors of 0.3 MeV, 56Fe, policy mixed, pressures recorded every 0.01 in ln P from 1e27 dyn cm^-2. With
-P-end 3e27 a crust is a few reactions, and 100,000 are minutes. A run of 600 before compiles, or loads what was compiled;
-memory is the largest resident set of the process.
+P-end 3e27 a crust is a few reactions, and 100,000 are minutes. A run of 600 before it compiles, or loads what was
+compiled; memory is the largest resident set of the process.
 """
 
 import argparse

@@ -26,7 +26,7 @@ def test_the_ensemble_benchmark_runs(capsys):
 
 def test_the_scheduler_benchmark_runs(capsys):
     pytest.importorskip("distributed")
-    small = ["--chunks", "20", "--workers", "1", "--members", "8", "--step", "0.1", "--P-end", "1e28"]
+    small = ["--chunks", "20", "--workers", "1", "--members", "8", "--step", "0.05", "--P-end", "1e28"]
     without, with_profiles, *chunks = benchmark("scheduler").main(small)
     assert with_profiles["store bytes"] > without["store bytes"] > 0
     assert all(row["ms a chunk"] > 0 for row in chunks)
