@@ -128,31 +128,43 @@ def find_layers(pieces: Pieces, ratios: Ratios, pressures: np.ndarray) -> Layers
     excursion over a bound and back that goes no further than BAND does not count. A jump is a decreasing layer that
     begins and ends at one pressure.
     """
-    x, R = ratios.ln_P, ratios.R
-    # edges of stretches: ends of pieces, and where R crosses a bound in the interval that begins at a node
-    inside = np.ones(len(R), bool)
-    inside[ratios.last] = False
-    node, at, value = [ratios.first, ratios.last], [x[ratios.first], x[ratios.last]], [R[ratios.first], R[ratios.last]]
+    crust, start, low, high = _stretches(pieces, ratios)
+    kind = _without_excursions(crust, low, high)
+    begins = np.flatnonzero(np.append(True, (np.diff(kind) != 0) | (np.diff(crust) != 0)))
+    kind, crust, start = kind[begins], crust[begins], start[begins]
+    end = np.where(np.append(np.diff(crust), 1) != 0, pressures[-1], np.append(start[1:], np.inf))
+    return Layers(crust, kind, start, end)
+
+
+def _stretches(pieces: Pieces, ratios: Ratios) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Pieces cut where R crosses a bound: crust, pressure at the start, least and largest R, (stretches,) each."""
+    x, R, first, last = ratios.ln_P, ratios.R, ratios.first, ratios.last
+    interval = np.ones(len(R) - 1, bool)  # begins at a node and ends at the next of the same piece
+    interval[last[:-1]] = False
+    # edges: ends of pieces, and crossings, with the node that each is at or behind
+    node, ln_P, value = [first, last], [x[first], x[last]], [R[first], R[last]]
     for bound in BOUNDS:
         below = R < bound
-        c = np.flatnonzero(inside[:-1] & (below[1:] != below[:-1]))
+        c = np.flatnonzero(interval & (below[1:] != below[:-1]))
         node.append(c)
-        at.append(x[c] + (bound - R[c]) / (R[c + 1] - R[c]) * (x[c + 1] - x[c]))
+        ln_P.append(x[c] + (bound - R[c]) / (R[c + 1] - R[c]) * (x[c + 1] - x[c]))
         value.append(np.full(len(c), bound))
-    nodes, ln_P, R_edge = (np.concatenate(parts) for parts in (node, at, value))
-    order = np.lexsort((ln_P, nodes))
-    nodes, ln_P, R_edge = nodes[order], ln_P[order], R_edge[order]
-    piece = np.searchsorted(ratios.first, nodes, side="right") - 1
+    order = np.lexsort((np.concatenate(ln_P), np.concatenate(node)))
+    at_node, at, R_edge = (np.concatenate(parts)[order] for parts in (node, ln_P, value))
+    piece = np.searchsorted(first, at_node, side="right") - 1
     left = np.flatnonzero(np.diff(piece) == 0)
-    right = left + 1
-    start = np.where(nodes[left] == ratios.first[piece[left]], pieces.P[pieces.first][piece[left]], np.exp(ln_P[left]))
-    # least and largest R of each stretch
-    within = nodes[left] + 1, nodes[right] + 1
+    own, right = piece[left], left + 1
+    start = np.where(at_node[left] == first[own], pieces.P[pieces.first][own], np.exp(at[left]))
     low, high = (
-        ufunc(ufunc(R_edge[left], R_edge[right]), reduce_ranges(ufunc, R, *within, empty))
+        ufunc(ufunc(R_edge[left], R_edge[right]), reduce_ranges(ufunc, R, at_node[left] + 1, at_node[right] + 1, empty))
         for ufunc, empty in ((np.minimum, np.inf), (np.maximum, -np.inf))
     )
-    kind, crust = regime_of((low + high) / 2), pieces.crust[piece[left]]
+    return pieces.crust[own], start, low, high
+
+
+def _without_excursions(crust: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Regime of each stretch, or its neighbours' where it goes no further than BAND over a bound and back."""
+    kind = regime_of((low + high) / 2)
     slight = np.min([np.maximum(high - bound, bound - low) for bound in BOUNDS], axis=0) < BAND
     slight[1:-1] &= (crust[:-2] == crust[1:-1]) & (crust[1:-1] == crust[2:])
     slight[[0, -1]] = False
@@ -160,10 +172,7 @@ def find_layers(pieces: Pieces, ratios: Ratios, pressures: np.ndarray) -> Layers
         between = _BETWEEN.get(frozenset((int(kind[i - 1]), int(kind[i]))))
         if kind[i - 1] == kind[i + 1] and between is not None and max(high[i] - between, between - low[i]) < BAND:
             kind[i] = kind[i - 1]
-    begins = np.flatnonzero(np.append(True, (np.diff(kind) != 0) | (np.diff(crust) != 0)))
-    kind, crust, start = kind[begins], crust[begins], start[begins]
-    end = np.where(np.append(np.diff(crust), 1) != 0, pressures[-1], np.append(start[1:], np.inf))
-    return Layers(crust, kind, start, end)
+    return kind
 
 
 def regime_profile(layers: Layers, pressures: np.ndarray, crusts: int) -> np.ndarray:
