@@ -1,6 +1,6 @@
 """What a sweep costs besides its engine: scheduling and saving a chunk, bytes an evolution and a member.
 
-    python benchmarks/scheduler.py [--chunks 2000] [--workers 2] [--members 64] [--chunk 0.002] [--P-end 3e31]
+    python benchmarks/scheduler.py [--chunks 2000] [--workers 2] [--members 64] [--step 0.01] [--P-end 3e31]
 
 First thousands of tiny chunks, 8 evolutions each, whose engine gives back one recorded evolution at once: Dask with
 tasks that do nothing, chunks saved by one process, chunks saved by Dask's workers. Then real crusts, with profiles and
@@ -19,16 +19,16 @@ from distributed import Client, LocalCluster
 from gpucrust import cluster, sweep
 from gpucrust.config import check_sweep
 from gpucrust.dataset_equilibrium import ground_states
-from gpucrust.ensemble import Evolution, evolve
+from gpucrust.ensemble import Evolution, Members, evolve
 from gpucrust.filing import compute_and_save, write_result
 from gpucrust.folder import Folder
 from gpucrust.planning import Plan, make_chunks, make_plan
-from gpucrust.records import evolutions_at, records_of, take
+from gpucrust.records import TOGETHER, evolutions_at, records_of, take
 from gpucrust.store import Store
 from gpucrust.sweep import Reporter
 
 
-def plan_of(members: int, profiles: bool, chunk: float, P_end: float) -> Plan:
+def plan_of(members: int, profiles: bool, step: float, P_end: float) -> Plan:
     """A sweep over `members` draws of mass errors."""
     return make_plan(
         check_sweep(
@@ -36,7 +36,7 @@ def plan_of(members: int, profiles: bool, chunk: float, P_end: float) -> Plan:
                 "axes": {"mass_model": ["FRDM95+DZ31"], "sample": members},
                 "physics": {"policy": "mixed"},
                 "perturbation": {"sigma": 0.3},
-                "stepper": {"chunk": chunk, "P_end": P_end},
+                "stepper": {"step": step, "P_end": P_end},
                 "output": {"profiles": profiles, "ground_state": False},
             }
         )
@@ -51,7 +51,13 @@ def evolve_all(plan: Plan) -> Evolution:
 
 def install(evolution: Evolution) -> None:
     """Let the engine of this process give back copies of the first of some evolutions."""
-    sweep.evolve = lambda members, *_, **__: evolutions_at(evolution, np.zeros(len(members.model), int))
+
+    def evolve_each(members: Members, *arguments: Any, **_: Any) -> None:
+        each, n = arguments[-1], len(members.model)
+        for numbers in np.split(np.arange(n), range(TOGETHER, n, TOGETHER)):
+            each(numbers, evolutions_at(evolution, np.zeros(len(numbers), int)))
+
+    sweep.evolve_each = evolve_each
 
 
 def nothing(k: int) -> int:
@@ -59,9 +65,9 @@ def nothing(k: int) -> int:
     return k
 
 
-def chunk_costs(chunks: int, workers: int, evolution: Evolution, chunk: float, P_end: float) -> list[dict[str, Any]]:
+def chunk_costs(chunks: int, workers: int, evolution: Evolution, step: float, P_end: float) -> list[dict[str, Any]]:
     """Milliseconds a chunk of scheduling and saving."""
-    plan = plan_of(8 * chunks, False, chunk, P_end)
+    plan = plan_of(8 * chunks, False, step, P_end)
     rows = []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -73,15 +79,15 @@ def chunk_costs(chunks: int, workers: int, evolution: Evolution, chunk: float, P
             client.gather([client.submit(nothing, k, pure=False) for k in range(chunks)])
             rows.append({"what": "Dask, empty tasks", "ms a chunk": 1e3 * (time.perf_counter() - started) / chunks})
             client.run(install, evolution)
-        real, few = sweep.evolve, min(chunks, 100)
+        real, few = sweep.evolve_each, min(chunks, 100)
         install(evolution)
         store = Store.create(Path(folder) / "one", plan, make_chunks(plan, 8))
-        compute_and_save(plan, store, 0, None)
+        compute_and_save(plan, store, [0], None, lambda _: None)
         started = time.perf_counter()
-        for k in range(few):
-            compute_and_save(plan, store, k, None)
+        for k in range(few):  # one by one, as a worker of Dask
+            compute_and_save(plan, store, [k], None, lambda _: None)
         rows.append({"what": "saved by one process", "ms a chunk": 1e3 * (time.perf_counter() - started) / few})
-        sweep.evolve = real
+        sweep.evolve_each = real
         store = Store.create(Path(folder) / "many", plan, make_chunks(plan, 8))
         list(cluster.compute(plan, store, list(range(few)), None, None, local.scheduler_address))
         started = time.perf_counter()
@@ -158,13 +164,13 @@ def main(arguments: list[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--chunks", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--members", type=int, default=64)
-    parser.add_argument("--chunk", type=float, default=0.002)
+    parser.add_argument("--step", type=float, default=0.01)
     parser.add_argument("--P-end", type=float, default=3e31)
     options = parser.parse_args(arguments)
-    plans = [plan_of(options.members, profiles, options.chunk, options.P_end) for profiles in (False, True)]
+    plans = [plan_of(options.members, profiles, options.step, options.P_end) for profiles in (False, True)]
     costs = [member_costs(plan) for plan in plans]
     table(costs)
-    chunks = chunk_costs(options.chunks, options.workers, evolve_all(plans[0]), options.chunk, options.P_end)
+    chunks = chunk_costs(options.chunks, options.workers, evolve_all(plans[0]), options.step, options.P_end)
     table(chunks)
     return [*costs, *chunks]
 

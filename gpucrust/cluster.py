@@ -53,7 +53,9 @@ class Work(WorkerPlugin):
             self.store = Store(self.path)
             if self.store.identity != identity(self.plan):
                 raise StoreError(f"a worker runs another version of gpucrust: {identity(self.plan)['source']}")
-        return compute_and_save(self.plan, self.store, k, self.device)
+        computed: list[Computed] = []
+        compute_and_save(self.plan, self.store, [k], self.device, computed.append)
+        return computed[0]
 
 
 def compute_on_worker(name: str, k: int) -> Computed:

@@ -1,24 +1,28 @@
 """What a plan needs of memory, disk and time, and whether it is there."""
 
+import math
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from gpucrust.config import SweepError
-from gpucrust.ensemble import LANE_GROUP, Progress, crews_and_lanes, evolve
-from gpucrust.planning import BLOCK_BYTES, Chunks, Plan
+from gpucrust.ensemble import LANE_GROUP, Progress, crews_and_lanes, evolve, on_cpu
+from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, Plan
 from gpucrust.records import records_of
 
-PROGRAM = 700 * 2**20
-"""Bytes of Python, JAX and a compiled program."""
-EVOLUTION_POINT = 200
-"""Bytes of working memory an evolution and recorded pressure while it is computed: on the device, and its results."""
-EVOLUTION = 60_000
-"""Bytes of working memory an evolution besides."""
+PROGRAM = 1300 * 2**20
+"""Bytes of Python, JAX and a program while it is compiled; 700 MiB where it is found compiled."""
+LANE, LANE_POINT = 200_000, 80
+"""Bytes of the device a lane, and recorded pressure of it: masses with errors, segments, state; the profile."""
+RESULT, RESULT_POINT = 40_000, 160
+"""Bytes of results, in two copies, when the members of all lanes end together."""
+WAITING = 500
+"""Bytes of an evolution of which nothing has begun."""
 COPIES = 3
 """Of a block of the dataset while it is put together."""
 COMPRESSION = 0.3
@@ -27,10 +31,19 @@ CALIBRATION = 20.0
 """Seconds that a calibration may take, after compiling."""
 
 
+def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
+    """Crews, and lanes in each, of a process that has n evolutions of a plan to compute."""
+    return crews_and_lanes(min(n, STREAM), plan.sweep.stepper.batch or None)
+
+
 def working_memory(plan: Plan, chunks: Chunks) -> int:
-    """Of a process that computes and writes chunk by chunk, bytes."""
-    n = min(chunks.size, chunks.n)
-    evolving = n * (EVOLUTION + EVOLUTION_POINT * len(plan.pressures) + 2 * plan.evolution_bytes)
+    """Of a process that computes and writes chunk by chunk, bytes; without a GPU's."""
+    lanes, points = math.prod(crews_and_lanes_of(plan, chunks.n)), len(plan.pressures)
+    evolving = lanes * (RESULT + RESULT_POINT * points) + WAITING * min(chunks.n, STREAM)
+    if on_cpu():
+        evolving += lanes * (LANE + LANE_POINT * points)
+    # chunks under way have parts of records, and one is put together and written
+    evolving += 2 * plan.evolution_bytes * min(chunks.n, lanes + 2 * chunks.size)
     block = COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)
     return PROGRAM + max(evolving, block)
 
@@ -71,18 +84,10 @@ def check_work(plan: Plan, chunks: Chunks, folder: Path | None = None, processes
     """Refuse what cannot be computed here, or, with a folder, written there: SweepError with the setting that would."""
     available, needed = free_memory() // processes, working_memory(plan, chunks)
     if needed > available:
-        smaller = chunks
-        while smaller.size > LANE_GROUP and working_memory(plan, smaller) > available:
-            smaller = Chunks(chunks.n, smaller.size // 2)
-        if working_memory(plan, smaller) <= available:
-            remedy = f"--save-every {smaller.size} would fit"
-        else:
-            share = available / needed
-            remedy = f"raise stepper.dlnP from {plan.sweep.stepper.dlnP:g} to {plan.sweep.stepper.dlnP / share:.2g}"
         each = f" in each of {processes} processes" if processes > 1 else ""
         raise SweepError(
-            f"{min(chunks.size, chunks.n)} evolutions at a time need about {size(needed)} of memory{each} and "
-            f"{size(available)} are free: {remedy}"
+            f"chunks of {min(chunks.size, chunks.n)} evolutions need about {size(needed)} of memory{each} and "
+            f"{size(available)} are free: {_remedy(plan, chunks, available / needed)}"
         )
     if folder is not None:
         needed, there = disk(plan, chunks), free_disk(folder)
@@ -92,6 +97,25 @@ def check_work(plan: Plan, chunks: Chunks, folder: Path | None = None, processes
             raise SweepError(
                 f"{plan.n_members} members need about {size(needed)} of disk and {size(there)} are free: {remedy}"
             )
+
+
+def _remedy(plan: Plan, chunks: Chunks, share: float) -> str:
+    """What would bring memory down to that share of what it is."""
+    available, stepper = share * working_memory(plan, chunks), plan.sweep.stepper
+    for smaller in _halves(chunks.size):
+        if working_memory(plan, Chunks(chunks.n, smaller)) <= available:
+            return f"--save-every {smaller} would fit"
+    for fewer in _halves(crews_and_lanes_of(plan, chunks.n)[1]):
+        lanes = stepper.model_copy(update={"batch": fewer})
+        if working_memory(replace(plan, sweep=plan.sweep.model_copy(update={"stepper": lanes})), chunks) <= available:
+            return f"--set stepper.batch={fewer} would fit"
+    return f"raise stepper.dlnP from {stepper.dlnP:g} to {stepper.dlnP / share:.2g}"
+
+
+def _halves(n: int) -> Iterator[int]:
+    while n > LANE_GROUP:
+        n //= 2
+        yield n
 
 
 def check_dataset(plan: Plan) -> None:
@@ -134,7 +158,7 @@ class _Enough(Exception):
 
 def calibrate(plan: Plan, chunks: Chunks) -> Calibration:
     """Evolve some evolutions of the plan, as many as there are lanes, evenly spread over its axes."""
-    crews, lanes = crews_and_lanes(min(chunks.size, chunks.n), plan.sweep.stepper.batch or None)
+    crews, lanes = crews_and_lanes_of(plan, chunks.n)
     n = min(crews * lanes, chunks.n)
     numbers = np.unique(np.linspace(0, chunks.n - 1, n).astype(int))
     seen: list[tuple[float, float]] = []

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 import xarray as xr
+from jax import Array
 
 from gpucrust import diffusion, eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.ensemble import Evolution, sweep_settings
+from gpucrust.eos import Matter, Mixture
 from gpucrust.ground_state import GroundState, ground_state
 from gpucrust.layers import (
     Layers,
@@ -17,11 +19,11 @@ from gpucrust.layers import (
     depth_times_g,
     equilibrium_ratio_profile,
     find_layers,
-    pieces_between_jumps,
-    pieces_of,
-    pieces_of_slides,
+    ratios_along,
+    regime_profile,
     thickness_times_g,
 )
+from gpucrust.pieces import Pieces, pieces_between_jumps, pieces_of_slides, pieces_of_teeth
 from gpucrust.slopes import frozen_slope
 
 if TYPE_CHECKING:
@@ -33,49 +35,58 @@ MEMBER_AXES = ("mass_model", "ash", "pycno_log10_scale", "sample", "g", "mdot")
 
 @dataclass(frozen=True)
 class Analysis:
-    """Where equilibrium breaks in every evolution: arrays (evolution, pressure), lists by evolution."""
+    """Where equilibrium breaks in every evolution: arrays (evolution, pressure), and layers one after the other."""
 
     nodiff: np.ndarray  # MeV/(dyn cm^-2)
     ratio: np.ndarray
     regime: np.ndarray  # int8
     depth_g: np.ndarray  # depth times g, cm^2 s^-2
-    layers: list[Layers]  # not those in equilibrium; empty for a member that failed
-    thickness_g: list[np.ndarray]  # of the layers, times g, cm^2 s^-2
+    layers: Layers  # not those in equilibrium; none of a member that failed
+    thickness_g: np.ndarray  # of the layers, times g, cm^2 s^-2
+
+
+@jax.jit
+def _at_recorded_pressures(n_b: Array, mixture: Mixture, matter: Matter) -> tuple[Array, Array, Array]:
+    """mu_e, MeV, and its slopes in diffusion equilibrium and at frozen composition, MeV/(dyn cm^-2)."""
+    mu_e = eos.electron_chemical_potential(n_b * mixture.Y_e)
+    nodiff = diffusion.nodiff_slope(1 - mixture.Y_n, mixture.Y_e, n_b) / DYN_PER_CM2
+    return mu_e, nodiff, frozen_slope(n_b, mixture, matter) / DYN_PER_CM2
+
+
+def _pieces(plan: "Plan", evolution: Evolution, mu_e: np.ndarray, good: np.ndarray) -> Pieces:
+    """The pieces of mu_e(P) of the evolutions `good`, by the engine that they are of."""
+    segments = evolution.segments[good]
+    if plan.physics.one_component:
+        return pieces_between_jumps(plan.pressures, mu_e, segments)
+    if plan.stepper.engine == "slide":
+        return pieces_of_slides(plan.pressures, mu_e, segments)
+    return pieces_of_teeth(
+        plan.pressures, mu_e, {name: values[good] for name, values in evolution.profiles.items()}, segments
+    )
 
 
 def analyse(plan: "Plan", evolution: Evolution) -> Analysis:
     """Slopes, regimes and layers of all evolutions. float64 must be on."""
     p, P = evolution.profiles, plan.pressures
     matter = sweep_settings(plan.physics, plan.stepper).matter
-    n_b, Y_e, Y_n = p["n_b"], p["Y_e"], p["Y_n"]
-    mu_e = np.asarray(eos.electron_chemical_potential(n_b * Y_e))
-    nodiff = np.asarray(diffusion.nodiff_slope((1 - Y_n), Y_e, n_b)) / DYN_PER_CM2
-    mixture = eos.Mixture(Y_e, Y_n, p["Y_z53"])
-    frozen = np.asarray(frozen_slope(n_b, mixture, matter)) / DYN_PER_CM2
-    ratio, depth_g = np.full_like(n_b, np.nan), np.full_like(n_b, np.nan)
-    regime = np.full(n_b.shape, NO_RESULT, np.int8)
-    layers, thickness_g = [], []
-    none = Layers(np.empty(0, np.int8), np.empty(0), np.empty(0))
-    for i in range(len(n_b)):
-        if np.isnan(n_b[i, 0]):
-            layers.append(none)
-            thickness_g.append(np.empty(0))
-            continue
-        own = {name: p[name][i] for name in ("segment", "P_threshold", "mu_e_threshold")}
-        if plan.physics.one_component:
-            pieces = pieces_between_jumps(P, mu_e[i], evolution.segments[i])
-        elif plan.stepper.engine == "slide":
-            pieces = pieces_of_slides(P, mu_e[i], evolution.segments[i])
-        else:
-            pieces = pieces_of(P, mu_e[i], own, evolution.segments[i])
-        found = find_layers(pieces, P, nodiff[i])
-        ratio[i] = equilibrium_ratio_profile(pieces, P, nodiff[i], frozen[i])
-        regime[i] = found.regime[np.searchsorted(found.P_start, P, side="right") - 1]
-        rho = n_b[i] * RHO_PER_N_B
-        depth_g[i] = depth_times_g(P, rho)
-        broken = found.regime != Regime.EQUILIBRIUM
-        thickness_g.append(thickness_times_g(found, P, rho)[broken])
-        layers.append(Layers(found.regime[broken], found.P_start[broken], found.P_end[broken]))
+    mixture = Mixture(p["Y_e"], p["Y_n"], p["Y_z53"])
+    mu_e, nodiff, frozen = (np.asarray(x) for x in _at_recorded_pressures(p["n_b"], mixture, matter))
+    ratio, depth_g = np.full_like(mu_e, np.nan), np.full_like(mu_e, np.nan)
+    regime = np.full(mu_e.shape, NO_RESULT, np.int8)
+    good = np.flatnonzero(~np.isnan(p["n_b"][:, 0]))
+    if not good.size:
+        none = Layers(np.empty(0, int), np.empty(0, np.int8), np.empty(0), np.empty(0))
+        return Analysis(nodiff, ratio, regime, depth_g, none, np.empty(0))
+    pieces = _pieces(plan, evolution, mu_e[good], good)
+    ratios = ratios_along(pieces, P, nodiff[good])
+    ratio[good] = equilibrium_ratio_profile(pieces, ratios, P, (frozen / nodiff)[good])
+    layers = find_layers(pieces, ratios, P)
+    regime[good] = regime_profile(layers, P, len(good))
+    depth = depth_times_g(P, p["n_b"][good] * RHO_PER_N_B)
+    depth_g[good] = depth
+    broken = layers[layers.regime != Regime.EQUILIBRIUM]
+    thickness_g = thickness_times_g(broken, P, depth)
+    layers = Layers(good[broken.crust], broken.regime, broken.P_start, broken.P_end)
     return Analysis(nodiff, ratio, regime, depth_g, layers, thickness_g)
 
 

@@ -302,21 +302,25 @@ def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
     )
 
 
+def on_cpu() -> bool:
+    """Whether JAX computes on a CPU here."""
+    device = getattr(jax.config, "jax_default_device", None)
+    return (device.platform if device is not None else jax.default_backend()) == "cpu"
+
+
 def crews_and_lanes(n_members: int, batch: int | None) -> tuple[int, int]:
     """Number of crews (batches that run side by side, one a core of a CPU) and of lanes in each.
 
     Lanes are a power of two from 8, so that sweeps of many sizes share one compiled program.
     """
-    device = getattr(jax.config, "jax_default_device", None)
-    platform = device.platform if device is not None else jax.default_backend()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most_crews = cores if platform == "cpu" else 1
+    most_crews = cores if on_cpu() else 1
     if batch:
         lanes = -(-batch // LANE_GROUP) * LANE_GROUP
         return min(most_crews, -(-n_members // lanes)), lanes
     crews = min(most_crews, -(-n_members // LANE_GROUP))
     share = -(-n_members // crews)
-    most = MAX_LANES["cpu" if platform == "cpu" else "gpu"]
+    most = MAX_LANES["cpu" if on_cpu() else "gpu"]
     return crews, min(most, max(LANE_GROUP, 1 << (share - 1).bit_length()))
 
 
@@ -336,8 +340,40 @@ def evolve(
     models must share one policy; ashes are mass fractions by (Z, N). `batch` is the number of lanes of a crew, rounded
     up to whole groups of 8.
     """
+    everyone = _empty_results(len(members.model), len(pressures), stepper)
+
+    def keep(numbers: np.ndarray, results: dict[str, Any]) -> None:
+        for name, values in results.items():
+            if values is not None:
+                everyone[name][numbers] = values
+
     with jax.enable_x64(True):
-        return _evolve(members, models, ashes, pressures, physics, stepper, batch, progress)
+        _evolve(members, models, ashes, pressures, physics, stepper, keep, batch, progress)
+    return _evolution(everyone)
+
+
+def evolve_each(
+    members: Members,
+    models: Sequence[MassModel],
+    ashes: Sequence[Mapping[tuple[int, int], float]],
+    pressures: np.ndarray,
+    physics: Physics,
+    stepper: Stepper,
+    each: Callable[[np.ndarray, Evolution], None],
+    *,
+    batch: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Evolve all members as `evolve` does, in the memory of those under way: `each` gets results as members end.
+
+    It is called with the indices of some members, in no order, and their evolutions, while the device goes on.
+    """
+
+    def keep(numbers: np.ndarray, results: dict[str, Any]) -> None:
+        each(numbers, _evolution(results))
+
+    with jax.enable_x64(True):
+        _evolve(members, models, ashes, pressures, physics, stepper, keep, batch, progress)
 
 
 def _evolve(
@@ -347,9 +383,10 @@ def _evolve(
     pressures: np.ndarray,
     physics: Physics,
     stepper: Stepper,
+    keep: Callable[[np.ndarray, dict[str, Any]], None],
     batch: int | None,
     progress: Callable[[Progress], None] | None,
-) -> Evolution:
+) -> None:
     started = time.perf_counter()
     n = len(members.model)
     network = build_network(models, pressures, pycnonuclear=physics.pycno)
@@ -357,11 +394,12 @@ def _evolve(
     everyone = jax.tree.map(np.asarray, batch_members(members, ashes, physics, stepper))  # lanes take a few at a time
     whole = physics.one_component
     engine = "chunk" if whole else stepper.engine
-    results = _empty_results(n, len(pressures), stepper)
+    Y_initial = np.asarray(everyone.Y).sum(axis=1)
     n_crews, n_lanes = crews_and_lanes(n, batch)
     crews = [_Crew(np.full(n_lanes, -1)) for _ in range(n_crews)]
     waiting = iter(range(n))
     done = failed = 0
+    harvest: list[tuple[np.ndarray, dict[str, Any]]] = []
     while True:
         for crew in crews:
             crew.take(waiting, everyone, network, settings, engine == "slide", stepper)
@@ -372,14 +410,18 @@ def _evolve(
                 crew.lanes = advance(
                     crew.lanes, network, settings, stepper.step, steps=STEPS_PER_CALL[engine], whole=whole
                 )
-        for crew in crews:
-            ended = crew.harvest(results)
-            done += ended.size
-            failed += int(np.sum(results["status"][ended] > Status.SWITCHED_TO_MIXED))
+        for numbers, results in harvest:  # of the round before, while lanes are under way
+            keep(numbers, results)
+        taken = [crew.harvest(len(pressures), stepper, Y_initial) for crew in crews]
+        harvest = [(numbers, results) for numbers, results in taken if numbers.size]
+        for numbers, results in harvest:
+            done += numbers.size
+            failed += int(np.sum(results["status"] > Status.SWITCHED_TO_MIXED))
         if progress is not None:
             under_way = sum(crew.grid_points for crew in crews) / len(pressures)
             progress(Progress(done, failed, n, (done + under_way) / n, time.perf_counter() - started))
-    return _evolution(results, everyone.Y.sum(axis=1))
+    for numbers, results in harvest:
+        keep(numbers, results)
 
 
 @dataclass
@@ -434,17 +476,19 @@ class _Crew:
             beyond = np.full(room - len(taken), n_lanes)
             self.lanes = refill(self.lanes, fresh, jnp.asarray(np.concatenate([places, beyond])))
 
-    def harvest(self, results: dict[str, Any]) -> np.ndarray:
-        """Take out the members that have ended; returns their numbers."""
-        if self.lanes is None:
-            return np.empty(0, int)
-        status = np.asarray(self.lanes.state.status)
-        ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))
+    def harvest(self, n_pressure: int, stepper: Stepper, Y_initial: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Take out the members that have ended: their numbers, and results. Y_initial: (members,) nuclei per baryon."""
+        ended = np.empty(0, int)
+        if self.lanes is not None:
+            status = np.asarray(self.lanes.state.status)
+            ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))
         members = self.occupant[ended]
-        if ended.size:
-            _harvest(self.lanes, ended, members, results)
+        results = _empty_results(ended.size, n_pressure, stepper)
+        if self.lanes is not None and ended.size:
+            _harvest(self.lanes, ended, np.arange(ended.size), results)
+            results["mismatch"] /= Y_initial[members]
             self.occupant[ended] = -1
-        return members
+        return members, results
 
 
 def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
@@ -497,7 +541,6 @@ def recorded_steps(evolution: Evolution, member: int) -> dict[str, np.ndarray]:
     return steps | {name: rows[:, len(STEP_ARRAYS) * slots + i] for i, name in enumerate(STEP_SCALARS)}
 
 
-def _evolution(results: dict[str, Any], Y_initial: np.ndarray) -> Evolution:
+def _evolution(results: dict[str, Any]) -> Evolution:
     profile = results.pop("profile")
-    mismatch = results.pop("mismatch") / Y_initial
-    return Evolution({name: profile[..., i] for i, name in enumerate(RECORDED)}, mismatch=mismatch, **results)
+    return Evolution({name: profile[..., i] for i, name in enumerate(RECORDED)}, **results)

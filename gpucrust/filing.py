@@ -4,7 +4,7 @@ What is computed does not depend on how: chunks of any size, any number of worke
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ from gpucrust.planning import AXES, Chunks, Plan, make_chunks
 from gpucrust.records import Records, concatenate, take
 from gpucrust.status import Status
 from gpucrust.store import Store, StoreError, different
-from gpucrust.sweep import Device, Report, Reporter, compute_all, compute_chunk, device_name, meanwhile
+from gpucrust.sweep import Device, Report, Reporter, compute_all, compute_chunks, device_name, meanwhile, on_device
 
 NEAR = 256
 """Evolutions this close to each other are read from a store at once."""
@@ -55,7 +55,7 @@ class Computed:
     number: int
     status: np.ndarray
     device: str
-    seconds: float
+    seconds: float  # since the chunk before
 
 
 def finished(plan: Plan, target: Path) -> bool:
@@ -102,7 +102,8 @@ def run_to_file(
         if store is not None:
             chunks = store.chunks
         else:
-            check_work(plan, chunks, folder.path, workers or 1)
+            with on_device(None if workers or scheduler else device):
+                check_work(plan, chunks, folder.path, workers or 1)
             if len(chunks) > 1 or workers or scheduler:
                 store = Store.create(folder.store, plan, chunks)
         folder.log("resumed" if store is not None and resume else "started", evolutions=chunks.n, chunks=len(chunks))
@@ -149,7 +150,8 @@ def _open_store(folder: Folder, plan: Plan, resume: bool, overwrite: bool) -> St
     return store
 
 
-Computing = Callable[[list[int]], Iterable[Computed]]
+Computing = Callable[[list[int], Callable[[Computed], None]], None]
+"""Computes and saves chunks, and tells of each."""
 
 
 def _computer(
@@ -159,45 +161,53 @@ def _computer(
     if workers or scheduler:
         from gpucrust import cluster
 
-        return lambda pending: cluster.compute(plan, store, pending, device, workers, scheduler)
+        def there(pending: list[int], tell: Callable[[Computed], None]) -> None:
+            for computed in cluster.compute(plan, store, pending, device, workers, scheduler):
+                tell(computed)
 
-    def here(pending: list[int]) -> Iterator[Computed]:
-        for k in pending:
-            yield compute_and_save(plan, store, k, device, reporter.within)
-
-    return here
+        return there
+    return lambda pending, tell: compute_and_save(plan, store, pending, device, tell, reporter.within)
 
 
 def compute_and_save(
     plan: Plan,
     store: Store,
-    k: int,
+    numbers: list[int],
     device: Device | None,
+    tell: Callable[[Computed], None],
     progress: Callable[[Progress], None] | None = None,
-) -> Computed:
-    """Compute chunk k and put it in its place. Doing it twice does no harm."""
-    started = time.perf_counter()
-    records = compute_chunk(plan, store.chunks, k, device, progress)
-    store.write(k, records)
-    return Computed(k, records.status, device_name(device), time.perf_counter() - started)
+) -> None:
+    """Compute chunks and put each in its place. Doing it twice does no harm."""
+    last = time.perf_counter()
+
+    def save(k: int, records: Records) -> None:
+        nonlocal last
+        store.write(k, records)
+        last, before = time.perf_counter(), last
+        tell(Computed(k, records.status, device_name(device), last - before))
+
+    compute_chunks(plan, store.chunks, numbers, device, save, progress)
 
 
 def _compute_pending(store: Store, folder: Folder, computing: Computing, reporter: Reporter) -> None:
     """Compute what is missing, then read everything again, and compute again what is damaged."""
     started = time.perf_counter()
     pending = store.pending()
+
+    def tell(done: Computed) -> None:
+        folder.log(
+            "chunk",
+            number=done.number,
+            failed=int(np.sum(done.status > Status.SWITCHED_TO_MIXED)),
+            device=done.device,
+            seconds=round(done.seconds, 3),
+            elapsed=round(time.perf_counter() - started, 3),
+        )
+        reporter.chunk_done(done.status)
+
     while True:
-        for done in computing(pending):
-            failed = int(np.sum(done.status > Status.SWITCHED_TO_MIXED))
-            folder.log(
-                "chunk",
-                number=done.number,
-                failed=failed,
-                device=done.device,
-                seconds=round(done.seconds, 3),
-                elapsed=round(time.perf_counter() - started, 3),
-            )
-            reporter.chunk_done(done.status)
+        if pending:
+            computing(pending, tell)
         pending = store.damaged()
         if not pending:
             return

@@ -1,35 +1,21 @@
 """Where diffusion equilibrium breaks: the slope of mu_e(P), its regimes, and layers of one regime (CS20 section 3).
 
-The stepped profile is a sawtooth: chunks of a parent convert at a threshold, mu_e falls a little, pressure rises to
-the threshold again. The teeth shrink with the chunk, but differences of the sawtooth do not converge. What does: at
-every threshold of a segment (burns set off by one reaction) mu_e lies on the curve on which that reaction is marginal,
-whatever the chunk. So mu_e(P) is put together from pieces, curves through the thresholds of a segment, and curves at
-frozen composition between segments; its slopes are differences along a piece, never across two.
+All crusts of a batch at once: pieces of mu_e(P), nodes of R along them, and layers are flat arrays (`ragged`).
 """
 
-import itertools
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from gpucrust.constants import DYN_PER_CM2
-from gpucrust.stepper import SEGMENT
+from gpucrust.pieces import Pieces
+from gpucrust.ragged import interpolate, latest, reduce_ranges
 
 BOUNDS = DECREASING, FLAT, STEEP = -1e-4, 0.5, 1.5
 """Bounds of R, the slope dmu_e/dP over that of diffusion equilibrium (eq. 7). That between flat and decreasing is zero
 less what rounding makes of it: R is exactly zero along the capture of an electron that sets no neutron free."""
 BAND = 0.02
 """How far R must go over a bound to count: R is known to a few 1e-3 at the default chunk."""
-CLOSE = 1e-7
-"""Points of a curve closer than this in ln P are one: their difference would be rounding."""
-LEAST_JUMP = 1e-6
-"""MeV; where there are no free neutrons and no lattice, mu_e is a function of P, and its jumps are rounding."""
-SLIDE_JUMP = 0.01
-"""MeV; less is the depth beyond its threshold in which a move of the slide engine may end."""
-TOOTH = 2.0
-"""Where mu_e rises between two segments by less than this many times the fall of the burn before, the rise is one
-more tooth of the saw, and one segment takes over from the other without a frozen stretch between them."""
 
 
 class Regime(IntEnum):
@@ -48,29 +34,6 @@ _BETWEEN = {
 }
 
 
-@dataclass(frozen=True)
-class Piece:
-    """mu_e along a stretch of one crust, in increasing pressure; or a jump, two points of one pressure."""
-
-    P: np.ndarray  # dyn cm^-2
-    mu_e: np.ndarray  # MeV
-    sliding: bool  # along one marginal reaction, else at frozen composition
-
-    @property
-    def jump(self) -> bool:
-        """A finite part of the crust converts at one pressure."""
-        return bool(self.P[0] == self.P[-1])
-
-
-@dataclass(frozen=True)
-class Layers:
-    """Stretches of one regime of one crust, neighbours differ; arrays (layers,)."""
-
-    regime: np.ndarray
-    P_start: np.ndarray  # dyn cm^-2
-    P_end: np.ndarray
-
-
 def regime_of(R: np.ndarray) -> np.ndarray:
     """Regime of equilibrium ratios, int8; not-a-number counts as equilibrium."""
     R = np.asarray(R)
@@ -80,197 +43,165 @@ def regime_of(R: np.ndarray) -> np.ndarray:
     )
 
 
-@dataclass
-class _Slide:
-    """Segments joined: one sliding stretch of a crust, with the points of its curve."""
+@dataclass(frozen=True)
+class Ratios:
+    """R along pieces, linear in ln P between nodes: the start of a piece, the middles of its intervals, its end."""
 
-    label: tuple[float, ...]  # parents and channel
-    P: list[float]  # dyn cm^-2
-    mu_e: list[float]  # MeV
-    mu_after: float  # after the last burn
-
-    @property
-    def tooth(self) -> float:
-        """Fall of mu_e in the last burn, MeV."""
-        return self.mu_e[-1] - self.mu_after
+    ln_P: np.ndarray  # (nodes,)
+    R: np.ndarray  # (nodes,) minus infinity at a jump
+    first: np.ndarray  # (pieces,) first node of each
+    last: np.ndarray  # (pieces,) last node of each
 
 
-def slides_of(profile: dict[str, np.ndarray], segments: np.ndarray) -> list[_Slide]:
-    """Segments with their recorded thresholds, without single burns of another reaction in a tooth of theirs."""
-    slides: list[_Slide] = []
-    for i, row in enumerate(segments[~np.isnan(segments[:, 0])]):
-        end = dict(zip(SEGMENT, row, strict=True))
-        own = (profile["segment"] == i) & (profile["P_threshold"] < end["P_end"])
-        now = _Slide(
-            label=(end["nuclide"], end["second_nuclide"], end["channel"]),
-            P=[x * DYN_PER_CM2 for x in (end["P_start"], *profile["P_threshold"][own], end["P_end"])],
-            mu_e=[end["mu_e_start"], *profile["mu_e_threshold"][own], end["mu_e_end"]],
-            mu_after=end["mu_e_after"],
-        )
-        if len(slides) > 1 and slides[-2].label == now.label:
-            before, intruder = slides[-2:]
-            teeth = before.tooth + intruder.tooth
-            brief = abs(intruder.mu_e[-1] - intruder.mu_e[0]) <= teeth
-            if brief and now.mu_e[0] - intruder.mu_after <= TOOTH * teeth:
-                slides.pop()
-                before.P += now.P
-                before.mu_e += now.mu_e
-                before.mu_after = now.mu_after
-                continue
-        slides.append(now)
-    return slides
+def ratios_along(pieces: Pieces, pressures: np.ndarray, nodiff: np.ndarray) -> Ratios:
+    """R along pieces, from differences.
 
-
-def pieces_of(
-    pressures: np.ndarray, mu_e: np.ndarray, profile: dict[str, np.ndarray], segments: np.ndarray
-) -> list[Piece]:
-    """The pieces of one crust; between two sliding ones a tooth may be left out.
-
-    pressures, dyn cm^-2, and mu_e, MeV: (n,) recorded; profile: the columns `segment`, `P_threshold` (MeV fm^-3) and
-    `mu_e_threshold` of the record, (n,); segments: (m, len(SEGMENT)), NaN beyond the last.
+    nodiff: slope of diffusion equilibrium at `pressures`, MeV/(dyn cm^-2), (crusts, n). It is taken from recorded
+    points within the piece where there are any, because composition jumps at the ends of pieces.
     """
-    pieces: list[Piece] = []
-    since, mu_since, tooth = pressures[0], mu_e[0], 0.0
-    for slide in slides_of(profile, segments):
-        if slide.mu_e[0] - mu_since > TOOTH * tooth or not pieces:
-            between = (pressures > since) & (pressures < slide.P[0])
-            frozen_P = [since, *pressures[between], slide.P[0]]
-            pieces.append(_piece(frozen_P, [mu_since, *mu_e[between], slide.mu_e[0]], sliding=False))
-        pieces.append(_piece(slide.P, slide.mu_e, sliding=True))
-        since, mu_since, tooth = slide.P[-1], slide.mu_after, slide.tooth
-    after = pressures > since
-    pieces.append(_piece([since, *pressures[after]], [mu_since, *mu_e[after]], sliding=False))
-    return [piece for piece in pieces if len(piece.P) > 1]
-
-
-def pieces_of_slides(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray) -> list[Piece]:
-    """The pieces of a crust of the slide engine: its segments follow each other, one slider (or none) each.
-
-    Where mu_e falls at one pressure from the end of a segment to the start of the next, there is a jump between them.
-    Arguments as of `pieces_of`.
-    """
-    pieces: list[Piece] = []
-    for row in segments[~np.isnan(segments[:, 0])]:
-        segment = dict(zip(SEGMENT, row, strict=True))
-        start, end = segment["P_start"] * DYN_PER_CM2, segment["P_end"] * DYN_PER_CM2
-        if pieces and pieces[-1].mu_e[-1] - segment["mu_e_start"] > SLIDE_JUMP:
-            pieces.append(
-                Piece(np.array([start, start]), np.array([pieces[-1].mu_e[-1], segment["mu_e_start"]]), False)
-            )
-        inside = (pressures > start) & (pressures < end)
-        P = [start, *pressures[inside], end]
-        mu = [segment["mu_e_start"], *mu_e[inside], segment["mu_e_end"]]
-        pieces.append(_piece(P, mu, sliding=segment["channel"] >= 0))
-    return [piece for piece in pieces if len(piece.P) > 1]
-
-
-def pieces_between_jumps(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray) -> list[Piece]:
-    """The pieces of a crust of one component: composition is frozen between jumps. Arguments as of `pieces_of`."""
-    pieces: list[Piece] = []
-    since, mu_since = pressures[0], mu_e[0]
-    for row in segments[~np.isnan(segments[:, 0])]:
-        event = dict(zip(SEGMENT, row, strict=True))
-        P, before, after = event["P_end"] * DYN_PER_CM2, event["mu_e_end"], event["mu_e_after"]
-        between = (pressures > since) & (pressures < P)
-        pieces.append(_piece([since, *pressures[between], P], [mu_since, *mu_e[between], before], sliding=False))
-        if before - after > LEAST_JUMP:
-            pieces.append(Piece(np.array([P, P]), np.array([before, after]), sliding=False))
-        since, mu_since = P, after
-    beyond = pressures > since
-    pieces.append(_piece([since, *pressures[beyond]], [mu_since, *mu_e[beyond]], sliding=False))
-    return [piece for piece in pieces if len(piece.P) > 1]
-
-
-def _piece(P: list[float], mu_e: list[float], *, sliding: bool) -> Piece:
-    """A piece without points that coincide; the last point stays."""
-    P_points, mu_points = np.array(P), np.array(mu_e)
-    apart = np.diff(np.log(P_points), append=np.inf) > CLOSE
-    return Piece(P_points[apart], mu_points[apart], sliding)
-
-
-def ratios_along(piece: Piece, pressures: np.ndarray, nodiff: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """R at the middles (in ln P) of a piece's intervals: (P, R), P in dyn cm^-2.
-
-    nodiff: slope of diffusion equilibrium at `pressures`, MeV/(dyn cm^-2). It is taken from recorded points within
-    the piece where there are any, because composition jumps at the ends of pieces.
-    """
-    middle = np.sqrt(piece.P[1:] * piece.P[:-1])
-    slope = np.diff(piece.mu_e) / np.diff(piece.P)
-    within = (pressures >= piece.P[0]) & (pressures <= piece.P[-1])
-    known = within if np.any(within) else np.ones_like(within)
+    crusts, n = nodiff.shape
+    P, first, last = pieces.P, pieces.first, pieces.last
+    piece = np.repeat(np.arange(len(first)), pieces.count)
+    begins = np.zeros(len(P), bool)
+    begins[first] = True
+    left = np.flatnonzero(~begins) - 1  # of every interval within a piece
+    middle = np.sqrt(P[left + 1] * P[left])
+    with np.errstate(divide="ignore"):
+        slope = (pieces.mu_e[left + 1] - pieces.mu_e[left]) / (P[left + 1] - P[left])
+    known, beyond = np.searchsorted(pressures, P[first]), np.searchsorted(pressures, P[last], side="right")
+    known, beyond = np.where(beyond > known, known, 0), np.where(beyond > known, beyond, n)
     # n dmu/dP varies slowly: interpolate slope times pressure
-    scaled = np.interp(np.log(middle), np.log(pressures[known]), (nodiff * pressures)[known])
-    return middle, slope * middle / scaled
+    own, ln_P, ln_middle = piece[left], np.log(pressures), np.log(middle)
+    row = pieces.crust[own] * n
+    place = row + np.searchsorted(ln_P, ln_middle, side="right") - 1
+    scaled = interpolate(
+        ln_middle, np.tile(ln_P, crusts), (nodiff * pressures).ravel(), place, row + known[own], row + beyond[own] - 1
+    )
+    ratio = slope * middle / scaled
+    # a piece of m points has m - 1 middles and m + 1 nodes
+    first_node, last_node = first + np.arange(len(first)), last + np.arange(len(first)) + 1
+    ends = np.ones(len(P) + len(first), bool)
+    ends[first_node] = ends[last_node] = False
+    x, R = np.empty(len(ends)), np.empty(len(ends))
+    x[ends], R[ends] = ln_middle, ratio
+    x[first_node], R[first_node] = np.log(P[first]), R[first_node + 1]
+    x[last_node], R[last_node] = np.log(P[last]), R[last_node - 1]
+    return Ratios(x, R, first_node, last_node)
 
 
 def equilibrium_ratio_profile(
-    pieces: list[Piece], pressures: np.ndarray, nodiff: np.ndarray, frozen: np.ndarray
+    pieces: Pieces, ratios: Ratios, pressures: np.ndarray, frozen_ratio: np.ndarray
 ) -> np.ndarray:
-    """R at the recorded pressures, (n,): along the marginal reaction where one is, else `frozen` over `nodiff`.
+    """R at the recorded pressures, (crusts, n): along the marginal reaction where one is, else `frozen_ratio`.
 
-    frozen, nodiff: slopes at frozen composition and in diffusion equilibrium, MeV/(dyn cm^-2), (n,).
+    frozen_ratio: slope at frozen composition over that in diffusion equilibrium, (crusts, n).
     """
-    R = frozen / nodiff
-    begins = [piece.P[0] for piece in pieces[1:]] + [np.inf]
-    for piece, next_begins in zip(pieces, begins, strict=True):
-        if piece.sliding:
-            inside = (pressures >= piece.P[0]) & (pressures < next_begins)
-            middle, ratio = ratios_along(piece, pressures, nodiff)
-            R[inside] = np.interp(np.log(pressures[inside]), np.log(middle), ratio)
+    crusts, n = frozen_ratio.shape
+    ln_P = np.log(pressures)
+    piece = latest(pieces.crust, np.searchsorted(pressures, pieces.P[pieces.first]), crusts, n)
+    crust_of_node = np.repeat(pieces.crust, pieces.count + 1)
+    node = latest(crust_of_node, np.searchsorted(ln_P, ratios.ln_P), crusts, n)
+    slides = pieces.sliding[piece]
+    own, x = piece[slides], np.broadcast_to(ln_P, slides.shape)[slides]
+    R = frozen_ratio.copy()
+    R[slides] = interpolate(x, ratios.ln_P, ratios.R, node[slides], ratios.first[own], ratios.last[own])
     return R
 
 
-def find_layers(pieces: list[Piece], pressures: np.ndarray, nodiff: np.ndarray) -> Layers:
-    """All stretches of one regime, equilibrium included, in increasing pressure.
+@dataclass(frozen=True)
+class Layers:
+    """Stretches of one regime of one crust, in increasing pressure, neighbours differ; arrays (layers,)."""
 
-    Along a piece R is interpolated between the middles of its intervals, so that boundaries do not stick to the
-    recorded pressures. An excursion over a bound and back that goes no further than BAND does not count. A jump is a
-    decreasing layer that begins and ends at one pressure.
+    crust: np.ndarray  # increasing
+    regime: np.ndarray  # int8
+    P_start: np.ndarray  # dyn cm^-2
+    P_end: np.ndarray
+
+    def __getitem__(self, which: np.ndarray) -> "Layers":
+        return Layers(self.crust[which], self.regime[which], self.P_start[which], self.P_end[which])
+
+
+def find_layers(pieces: Pieces, ratios: Ratios, pressures: np.ndarray) -> Layers:
+    """All stretches of one regime, equilibrium included.
+
+    Along a piece R is interpolated between its nodes, so that boundaries do not stick to the recorded pressures. An
+    excursion over a bound and back that goes no further than BAND does not count. A jump is a decreasing layer that
+    begins and ends at one pressure.
     """
-    starts: list[float] = []
-    kinds: list[int] = []
-    low: list[float] = []  # least and largest R of each stretch
-    high: list[float] = []
-    for piece in pieces:
-        if piece.jump:
-            starts.append(float(piece.P[0]))
-            kinds.append(int(Regime.DECREASING))
-            low.append(-np.inf)
-            high.append(-np.inf)
-            continue
-        middle, ratio = ratios_along(piece, pressures, nodiff)
-        x = np.log(np.concatenate([piece.P[:1], middle, piece.P[-1:]]))
-        R = np.concatenate([ratio[:1], ratio, ratio[-1:]])
-        edges = [x[0], x[-1]]
-        for bound in BOUNDS:
-            crosses = np.flatnonzero((R[1:] < bound) != (R[:-1] < bound))
-            edges += list(x[crosses] + (bound - R[crosses]) / (R[crosses + 1] - R[crosses]) * np.diff(x)[crosses])
-        for left, right in itertools.pairwise(sorted(edges)):
-            inside = np.interp([left, (left + right) / 2, right], x, R)
-            inside = np.concatenate([inside, R[(x > left) & (x < right)]])
-            starts.append(float(piece.P[0] if left == x[0] else np.exp(left)))
-            kinds.append(int(regime_of(inside[1])))
-            low.append(float(inside.min()))
-            high.append(float(inside.max()))
-    kind = np.array(kinds)
-    for i in range(1, len(kind) - 1):
+    crust, start, low, high = _stretches(pieces, ratios)
+    kind = _without_excursions(crust, low, high)
+    begins = np.flatnonzero(np.append(True, (np.diff(kind) != 0) | (np.diff(crust) != 0)))
+    kind, crust, start = kind[begins], crust[begins], start[begins]
+    end = np.where(np.append(np.diff(crust), 1) != 0, pressures[-1], np.append(start[1:], np.inf))
+    return Layers(crust, kind, start, end)
+
+
+def _stretches(pieces: Pieces, ratios: Ratios) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Pieces cut where R crosses a bound: crust, pressure at the start, least and largest R, (stretches,) each."""
+    x, R, first, last = ratios.ln_P, ratios.R, ratios.first, ratios.last
+    interval = np.ones(len(R) - 1, bool)  # begins at a node and ends at the next of the same piece
+    interval[last[:-1]] = False
+    # edges: ends of pieces, and crossings, with the node that each is at or behind
+    node, ln_P, value = [first, last], [x[first], x[last]], [R[first], R[last]]
+    for bound in BOUNDS:
+        below = R < bound
+        c = np.flatnonzero(interval & (below[1:] != below[:-1]))
+        node.append(c)
+        ln_P.append(x[c] + (bound - R[c]) / (R[c + 1] - R[c]) * (x[c + 1] - x[c]))
+        value.append(np.full(len(c), bound))
+    order = np.lexsort((np.concatenate(ln_P), np.concatenate(node)))
+    at_node, at, R_edge = (np.concatenate(parts)[order] for parts in (node, ln_P, value))
+    piece = np.searchsorted(first, at_node, side="right") - 1
+    left = np.flatnonzero(np.diff(piece) == 0)
+    own, right = piece[left], left + 1
+    start = np.where(at_node[left] == first[own], pieces.P[pieces.first][own], np.exp(at[left]))
+    low, high = (
+        ufunc(ufunc(R_edge[left], R_edge[right]), reduce_ranges(ufunc, R, at_node[left] + 1, at_node[right] + 1, empty))
+        for ufunc, empty in ((np.minimum, np.inf), (np.maximum, -np.inf))
+    )
+    return pieces.crust[own], start, low, high
+
+
+def _without_excursions(crust: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Regime of each stretch, or its neighbours' where it goes no further than BAND over a bound and back."""
+    kind = regime_of((low + high) / 2)
+    slight = np.min([np.maximum(high - bound, bound - low) for bound in BOUNDS], axis=0) < BAND
+    slight[1:-1] &= (crust[:-2] == crust[1:-1]) & (crust[1:-1] == crust[2:])
+    slight[[0, -1]] = False
+    for i in np.flatnonzero(slight):
         between = _BETWEEN.get(frozenset((int(kind[i - 1]), int(kind[i]))))
         if kind[i - 1] == kind[i + 1] and between is not None and max(high[i] - between, between - low[i]) < BAND:
             kind[i] = kind[i - 1]
-    changes = np.flatnonzero(np.append(True, np.diff(kind) != 0))
-    begin = np.array(starts)[changes]
-    return Layers(kind[changes].astype(np.int8), begin, np.append(begin[1:], pressures[-1]))
+    return kind
+
+
+def regime_profile(layers: Layers, pressures: np.ndarray, crusts: int) -> np.ndarray:
+    """Regime of the layer at the recorded pressures, (crusts, n) int8. layers: all of them, as `find_layers` gives."""
+    return layers.regime[latest(layers.crust, np.searchsorted(pressures, layers.P_start), crusts, len(pressures))]
 
 
 def depth_times_g(pressures: np.ndarray, rho: np.ndarray) -> np.ndarray:
-    """integral dP/rho from the first pressure, cm^2 s^-2: (n,). Over g it is the depth in cm."""
-    ln_P = np.log(pressures)
+    """integral dP/rho from the first pressure, cm^2 s^-2: (crusts, n). Over g it is the depth in cm."""
     integrand = pressures / rho
-    return np.concatenate([[0.0], np.cumsum((integrand[1:] + integrand[:-1]) / 2 * np.diff(ln_P))])
+    steps = (integrand[:, 1:] + integrand[:, :-1]) / 2 * np.diff(np.log(pressures))
+    return np.pad(np.cumsum(steps, axis=1), ((0, 0), (1, 0)))
 
 
-def thickness_times_g(layers: Layers, pressures: np.ndarray, rho: np.ndarray) -> np.ndarray:
-    """integral dP/rho over each layer, cm^2 s^-2: (layers,). Over g it is the thickness in cm."""
-    depth = depth_times_g(pressures, rho)
-    at_start, at_end = (np.interp(np.log(P), np.log(pressures), depth) for P in (layers.P_start, layers.P_end))
-    return at_end - at_start
+def thickness_times_g(layers: Layers, pressures: np.ndarray, depth_g: np.ndarray) -> np.ndarray:
+    """integral dP/rho over each layer, cm^2 s^-2: (layers,). depth_g: of `depth_times_g`. Over g: thickness in cm."""
+    crusts, n = depth_g.shape
+    ln_P = np.log(pressures)
+    grid, row = np.tile(ln_P, crusts), layers.crust * n
+
+    def depth_at(P: np.ndarray) -> np.ndarray:
+        place = row + np.searchsorted(ln_P, np.log(P), side="right") - 1
+        return interpolate(np.log(P), grid, depth_g.ravel(), place, row, row + n - 1)
+
+    return depth_at(layers.P_end) - depth_at(layers.P_start)
+
+
+def largest_within(layers: Layers, pressures: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The largest of the values (crusts, n) at the recorded pressures within each layer, (layers,); 0 at least."""
+    row = layers.crust * len(pressures)
+    begin, end = np.searchsorted(pressures, layers.P_start), np.searchsorted(pressures, layers.P_end, side="right")
+    return np.maximum(reduce_ranges(np.maximum, values.ravel(), row + begin, row + end, 0.0), 0.0)

@@ -22,9 +22,12 @@ AXES = ("mass_model", "ash", "pycno_log10_scale", "sample", "g", "mdot")
 """Dimensions of a sweep, in the order of the dataset."""
 MOST_MEMBERS, MOST_PAIRS = 2**40, 2**24  # of pairs of g and mdot a list is held
 LEAST_CHUNK, MOST_CHUNK = 256, 8192
-"""Evolutions in a chunk: several times as many as lanes, so that few lanes wait at its end, and few enough to lose."""
+"""Evolutions in a chunk: so many that a chunk's files cost little beside them, and few enough to lose."""
 CHUNKS, CHUNK_BYTES = 64, 2**29
 """A sweep is cut into about this many chunks, within those bounds, of at most so many bytes."""
+STREAM = 2**18
+"""Evolutions that a process goes through without a pause, chunk after chunk: several times as many as the lanes of any
+device, so that few of them wait at the end. Nothing but that depends on it."""
 BLOCK_BYTES = 2**27
 """Of the members that are put into the dataset at a time."""
 

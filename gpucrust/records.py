@@ -6,16 +6,20 @@ the bits of a result must not depend on how a sweep was cut into chunks.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from gpucrust import diffusion, eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
-from gpucrust.dataset_equilibrium import analyse
+from gpucrust.dataset_equilibrium import Analysis, analyse
 from gpucrust.ensemble import Evolution, sweep_settings
+from gpucrust.layers import largest_within
 
 if TYPE_CHECKING:
     from gpucrust.planning import Plan
@@ -70,13 +74,21 @@ def take(records: Records, rows: np.ndarray) -> Records:
 def records_of(plan: "Plan", evolution: Evolution) -> Records:
     """What is kept of the evolutions of a plan, or of some of them."""
     n = len(evolution.status)
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), _on_host():
         return concatenate(
             [
                 _records_of_group(plan, evolutions_at(evolution, np.arange(start, start + TOGETHER)), n - start)
                 for start in range(0, n, TOGETHER)
             ]
         )
+
+
+def _on_host() -> AbstractContextManager[Any]:
+    """Context in which JAX computes on the CPU, if it may, so that a GPU goes on with other members."""
+    try:
+        return jax.default_device(jax.local_devices(backend="cpu")[0])
+    except RuntimeError:
+        return nullcontext()
 
 
 def evolutions_at(evolution: Evolution, rows: np.ndarray) -> Evolution:
@@ -97,55 +109,64 @@ def evolutions_at(evolution: Evolution, rows: np.ndarray) -> Evolution:
 
 
 def _records_of_group(plan: "Plan", evolution: Evolution, n: int) -> Records:
-    """The first n of TOGETHER evolutions."""
+    """The first n of TOGETHER evolutions; beyond them none has layers."""
     found = analyse(plan, evolution)
-    profiles = _profiles(plan, evolution, found)
-    J_n, P = profiles["J_n_over_g"], plan.pressures
-    layers = []
-    for i, (own, thickness_g) in enumerate(zip(found.layers[:n], found.thickness_g, strict=False)):
-        inside = (P >= own.P_start[:, None]) & (P <= own.P_end[:, None])
-        largest = np.max(np.where(inside, np.abs(J_n[i]), 0.0), axis=1, initial=0.0)
-        layers.append(np.stack([own.regime, own.P_start, own.P_end, thickness_g, largest], axis=1))
-    total_heat = evolution.profiles["heat"][:, -1]
-    summary = np.stack([evolution.n_steps, evolution.max_active, evolution.mismatch, total_heat], axis=1)
-    output = plan.sweep.output
+    p, layers, output = evolution.profiles, found.layers, plan.sweep.output
+    J_n = np.asarray(_flux_over_g(p["n_b"], p["Y_n"], p["sum_Y"], found.ratio))
+    largest = largest_within(layers, plan.pressures, np.abs(J_n))
+    summary = np.stack([evolution.n_steps, evolution.max_active, evolution.mismatch, p["heat"][:, -1]], axis=1)
     return Records(
         status=evolution.status[:n].astype(np.int8),
         summary=summary[:n],
-        layer_count=np.array([len(x) for x in layers], np.int32),
-        layers=np.concatenate(layers),
-        profiles=np.stack([profiles[name][:n] for name in PROFILE], axis=1) if output.profiles else None,
+        layer_count=np.bincount(layers.crust, minlength=len(summary))[:n].astype(np.int32),
+        layers=np.stack([layers.regime, layers.P_start, layers.P_end, found.thickness_g, largest], axis=1),
+        profiles=_profiles(plan, evolution, found, J_n)[:n] if output.profiles else None,
         nuclides=None if evolution.nuclides is None else evolution.nuclides[:n].astype(np.int32),
         abundances=None if evolution.abundances is None else evolution.abundances[:n],
     )
 
 
-def _profiles(plan: "Plan", evolution: Evolution, found: Any) -> dict[str, np.ndarray]:
-    """The columns PROFILE, (evolution, pressure) each."""
-    p = evolution.profiles
+@jax.jit
+def _flux_over_g(n_b: Array, Y_n: Array, Y: Array, R: Array) -> Array:
+    """J_n/g, cm^-2 s^-1 over cm s^-2 (CS20 eq. 10)."""
+    flux = diffusion.neutron_flux((1 - Y_n) / Y, 1.0, n_b * RHO_PER_N_B * Y_n, R)
+    return jnp.where(jnp.isnan(R), jnp.nan, flux)
+
+
+def _profiles(plan: "Plan", evolution: Evolution, found: Analysis, J_n: np.ndarray) -> np.ndarray:
+    """The columns PROFILE, (evolution, column, pressure)."""
     matter = sweep_settings(plan.physics, plan.stepper).matter
-    n_b, Y_e, Y_n, Y = p["n_b"], p["Y_e"], p["Y_n"], p["sum_Y"]
-    Z, A, R = Y_e / Y, (1 - Y_n) / Y, found.ratio
-    electrons = R * found.nodiff * n_b * Y_e * DYN_PER_CM2  # dP_e/dP
+    p = evolution.profiles
     columns = {
-        "n_b": n_b,
-        "Y_e": Y_e,
-        "X_n": Y_n,
+        "n_b": p["n_b"],
+        "Y_e": p["Y_e"],
+        "X_n": p["Y_n"],
+        "heat": p["heat"],
+        "dmu_e_dP_nodiff": found.nodiff,
+        "equilibrium_ratio": found.ratio,
+        "regime": found.regime,
+        "depth_times_g": found.depth_g,
+        "J_n_over_g": J_n,
+        **_derived(p, found.nodiff, found.ratio, matter),
+    }
+    return np.stack([columns[name] for name in PROFILE], axis=1)
+
+
+@jax.jit
+def _derived(p: dict[str, Array], nodiff: Array, R: Array, matter: eos.Matter) -> dict[str, Array]:
+    """Those of the columns PROFILE that follow from others at one pressure."""
+    n_b, Y_e, Y_n, Y = p["n_b"], p["Y_e"], p["Y_n"], p["sum_Y"]
+    Z, A = Y_e / Y, (1 - Y_n) / Y
+    electrons = R * nodiff * n_b * Y_e * DYN_PER_CM2  # dP_e/dP
+    return {
         "Z_mean": Z,
         "A_mean": A,
-        "Q_imp": np.maximum(p["sum_Z2Y"] / Y - Z**2, 0.0),
-        "heat": p["heat"],
+        "Q_imp": jnp.maximum(p["sum_Z2Y"] / Y - Z**2, 0.0),
         "mu_e": eos.electron_chemical_potential(n_b * Y_e),
         "mu_n": eos.neutron_chemical_potential(n_b * Y_n, matter),
         "P_e": eos.electron_pressure(n_b * Y_e) * DYN_PER_CM2,
         "P_n": eos.neutron_pressure(n_b * Y_n, matter) * DYN_PER_CM2,
-        "dmu_e_dP_nodiff": found.nodiff,
-        "equilibrium_ratio": R,
-        "regime": found.regime,
-        "depth_times_g": found.depth_g,
         "residual_ei": diffusion.residual_ei(electrons, 1 - Y_n, 1.0),
-        "residual_n": np.where(np.isnan(R), np.nan, diffusion.residual_n(1 - electrons, Y_n, 1.0)),
+        "residual_n": jnp.where(jnp.isnan(R), jnp.nan, diffusion.residual_n(1 - electrons, Y_n, 1.0)),
         "f_in_over_g": diffusion.friction_from_ratio(A, 1.0, R),
-        "J_n_over_g": np.where(np.isnan(R), np.nan, diffusion.neutron_flux(A, 1.0, n_b * RHO_PER_N_B * Y_n, R)),
     }
-    return {name: np.asarray(values, float) for name, values in columns.items()}

@@ -1,7 +1,7 @@
 """From a sweep to a dataset: chunk after chunk of evolutions on a device, and what they report."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ import numpy as np
 import xarray as xr
 
 from gpucrust.config import Sweep, SweepError, check_sweep, load_sweep
-from gpucrust.costs import check_dataset, check_work
+from gpucrust.costs import check_dataset, check_work, crews_and_lanes_of
 from gpucrust.dataset import RunInfo, dataset_of
 from gpucrust.dataset_equilibrium import ground_states
-from gpucrust.ensemble import Progress, crews_and_lanes, evolve
-from gpucrust.planning import Chunks, Plan, make_chunks, make_plan
-from gpucrust.records import Records, concatenate, records_of
+from gpucrust.ensemble import Evolution, Progress, evolve_each
+from gpucrust.planning import STREAM, Chunks, Plan, make_chunks, make_plan
+from gpucrust.records import Records, concatenate, records_of, take
 from gpucrust.status import Status
 
 Device = Literal["cpu", "gpu"]
@@ -60,23 +60,67 @@ def device_name(device: Device | None) -> str:
     return f"{used.platform}: {used.device_kind}"
 
 
-def compute_chunk(
-    plan: Plan, chunks: Chunks, k: int, device: Device | None, progress: Callable[[Progress], None] | None = None
-) -> Records:
-    """Evolve the evolutions of chunk k. All chunks have one number of lanes, and compile once."""
-    numbers = chunks[k]
-    with on_device(device), jax.enable_x64(True):
-        evolution = evolve(
-            plan.members(numbers),
-            plan.models,
-            plan.sweep.ash_fractions(),
-            plan.pressures,
-            plan.physics,
-            plan.stepper,
-            batch=crews_and_lanes(min(chunks.size, chunks.n), plan.sweep.stepper.batch or None)[1],
-            progress=progress,
-        )
-        return records_of(plan, evolution)
+def compute_chunks(
+    plan: Plan,
+    chunks: Chunks,
+    numbers: Sequence[int],
+    device: Device | None,
+    save: Callable[[int, Records], None],
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Evolve the evolutions of some chunks; `save` gets the number and the records of each as it is complete.
+
+    Lanes that find nothing left to do in one chunk go on with the next. progress: of what is not saved yet.
+    """
+    n = sum(len(chunks[k]) for k in numbers)
+    together = max(1, STREAM // chunks.size)
+    with on_device(device):
+        # one number for all streams, so that programs are compiled once
+        lanes = crews_and_lanes_of(plan, max(n, min(chunks.size, chunks.n)))[1]
+        for first in range(0, len(numbers), together):
+            _compute_stream(plan, chunks, numbers[first : first + together], lanes, save, progress)
+
+
+def _compute_stream(
+    plan: Plan,
+    chunks: Chunks,
+    numbers: Sequence[int],
+    lanes: int,
+    save: Callable[[int, Records], None],
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    evolutions = np.concatenate([chunks[k] for k in numbers])
+    parts: dict[int, list[tuple[np.ndarray, Records]]] = {k: [] for k in numbers}
+    saved = failed = 0
+
+    def each(which: np.ndarray, evolution: Evolution) -> None:
+        nonlocal saved, failed
+        records, chunk = records_of(plan, evolution), evolutions[which] // chunks.size
+        for k in np.unique(chunk).tolist():
+            own = np.flatnonzero(chunk == k)
+            parts[k].append((evolutions[which[own]], take(records, own)))
+            if sum(len(part) for _, part in parts[k]) == len(chunks[k]):
+                order, mine = zip(*parts.pop(k), strict=True)
+                whole = take(concatenate(mine), np.argsort(np.concatenate(order)))
+                saved, failed = saved + len(whole), failed + int(np.sum(whole.status > Status.SWITCHED_TO_MIXED))
+                save(k, whole)
+
+    def within(p: Progress) -> None:
+        assert progress is not None
+        rest = p.total - saved
+        progress(Progress(p.done - saved, p.failed - failed, rest, (p.fraction * p.total - saved) / rest, p.elapsed))
+
+    evolve_each(
+        plan.members(evolutions),
+        plan.models,
+        plan.sweep.ash_fractions(),
+        plan.pressures,
+        plan.physics,
+        plan.stepper,
+        each,
+        batch=lanes,
+        progress=None if progress is None else within,
+    )
 
 
 # --- in memory
@@ -107,7 +151,8 @@ def compute(
 ) -> xr.Dataset:
     """Evolve the members of a plan and build their dataset, in memory."""
     chunks = make_chunks(plan, save_every)
-    check_work(plan, chunks)
+    with on_device(device):
+        check_work(plan, chunks)
     check_dataset(plan)
     started = time.perf_counter()
     with meanwhile(ground_states, plan) as ground:
@@ -123,11 +168,14 @@ def meanwhile(function: Callable[[A], T], argument: A) -> Iterator[Callable[[], 
 
 
 def compute_all(plan: Plan, chunks: Chunks, device: Device | None, reporter: "Reporter") -> Records:
-    parts = []
-    for k in range(len(chunks)):
-        parts.append(compute_chunk(plan, chunks, k, device, reporter.within))
-        reporter.chunk_done(parts[-1].status)
-    return concatenate(parts)
+    parts: dict[int, Records] = {}
+
+    def save(k: int, records: Records) -> None:
+        parts[k] = records
+        reporter.chunk_done(records.status)
+
+    compute_chunks(plan, chunks, range(len(chunks)), device, save, reporter.within)
+    return concatenate([parts[k] for k in range(len(chunks))])
 
 
 class Reporter:
@@ -141,6 +189,7 @@ class Reporter:
     def count_again(self, status: np.ndarray) -> None:
         """These are the evolutions that are done, after all."""
         self.done = self.failed = 0
+        self.reached = (0, 0, 0.0)
         self._count(status)
 
     def _count(self, status: np.ndarray) -> None:
@@ -153,7 +202,7 @@ class Reporter:
         self._tell(0, 0, 0.0)
 
     def within(self, inside: Progress) -> None:
-        """Progress within the chunk under way."""
+        """Progress within the chunks under way."""
         self._tell(inside.done, inside.failed, inside.fraction * inside.total)
 
     def writing(self, fraction: float) -> None:
@@ -164,7 +213,9 @@ class Reporter:
         self, done: int, failed: int, work: float, phase: str = "computing", fraction: float | None = None
     ) -> None:
         if self.report is not None:
-            share = (self.done + work) / self.chunks.n if fraction is None else fraction
+            # where a chunk has ended, those of others that have ended are not told again
+            now = self.done + done, self.failed + failed, self.done + work
+            self.reached = done, failed, work = max(self.reached, now, key=lambda x: x[2])
+            share = work / self.chunks.n if fraction is None else fraction
             elapsed = time.perf_counter() - self.started
-            n = self.chunks.n
-            self.report(Standing(self.done + done, self.failed + failed, n, share, elapsed, self.resumed, phase))
+            self.report(Standing(done, failed, self.chunks.n, share, elapsed, self.resumed, phase))

@@ -65,7 +65,7 @@ def undisturbed(work, plan):
 
 @pytest.fixture
 def replayed(work, monkeypatch):
-    monkeypatch.setattr(sweep, "evolve", replay.replaying(work / "recorded"))
+    monkeypatch.setattr(sweep, "evolve_each", replay.replaying(work / "recorded"))
 
 
 def assert_same(ds, expected):

@@ -1,7 +1,7 @@
 """Stands in for the engine where faults are tested: gives back evolutions recorded beforehand, after a while.
 
 As a program it is `gpucrust` with that engine; imported by a Dask worker (a preload) it gives the worker that engine.
-Everything but `evolve` is the real thing.
+Everything but `evolve_each` is the real thing.
 """
 
 import os
@@ -18,7 +18,8 @@ from gpucrust import sweep
 from gpucrust.records import evolutions_at
 
 RECORDED, SECONDS = "REPLAY_RECORDED", "REPLAY_SECONDS"
-"""Environment: file of the recorded evolutions; seconds a chunk takes."""
+"""Environment: file of the recorded evolutions; seconds that GROUP of them take."""
+GROUP = 8
 KILLER, FILE_LIMIT = "REPLAY_KILLER", "REPLAY_FILE_LIMIT"
 """Environment: file whose absence makes a process kill itself in mid-chunk (or ALWAYS); bytes of the largest file it
 may write."""
@@ -37,24 +38,26 @@ def record(path, members, evolution):
 
 
 def replaying(path):
-    """A function like `gpucrust.ensemble.evolve`."""
+    """A function like `gpucrust.ensemble.evolve_each`."""
     keys, evolution = pickle.loads(Path(path).read_bytes())
     row = {key: i for i, key in enumerate(keys)}
 
-    def evolve(members, *_, **__):
-        killer = os.environ.get(KILLER)
-        time.sleep(float(os.environ.get(SECONDS, 0)))
-        if killer and (killer == ALWAYS or not Path(killer).exists()):
-            if killer != ALWAYS:
-                Path(killer).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return evolutions_at(evolution, np.array([row[key] for key in keys_of(members)]))
+    def evolve_each(members, models, ashes, pressures, physics, stepper, each, **_):
+        rows = np.array([row[key] for key in keys_of(members)])
+        for numbers in np.split(np.arange(len(rows)), range(GROUP, len(rows), GROUP)):
+            killer = os.environ.get(KILLER)
+            time.sleep(float(os.environ.get(SECONDS, 0)))
+            if killer and (killer == ALWAYS or not Path(killer).exists()):
+                if killer != ALWAYS:
+                    Path(killer).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            each(numbers, evolutions_at(evolution, rows[numbers]))
 
-    return evolve
+    return evolve_each
 
 
 if RECORDED in os.environ:
-    sweep.evolve = replaying(os.environ[RECORDED])
+    sweep.evolve_each = replaying(os.environ[RECORDED])
 
 if FILE_LIMIT in os.environ:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ[FILE_LIMIT]),) * 2)

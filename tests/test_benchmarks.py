@@ -26,7 +26,7 @@ def test_the_ensemble_benchmark_runs(capsys):
 
 def test_the_scheduler_benchmark_runs(capsys):
     pytest.importorskip("distributed")
-    small = ["--chunks", "20", "--workers", "1", "--members", "8", "--chunk", "0.1", "--P-end", "1e28"]
+    small = ["--chunks", "20", "--workers", "1", "--members", "8", "--step", "0.05", "--P-end", "1e28"]
     without, with_profiles, *chunks = benchmark("scheduler").main(small)
     assert with_profiles["store bytes"] > without["store bytes"] > 0
     assert all(row["ms a chunk"] > 0 for row in chunks)
@@ -38,3 +38,10 @@ def test_the_first_result_benchmark_runs(capsys):
     assert [row["what"] for row in rows] == ["imports", "cold", "warm"]
     assert all(row["wall s"] > 0 for row in rows)
     assert "wall s" in capsys.readouterr().out
+
+
+def test_the_benchmark_of_many_crusts_runs(capsys):
+    row = benchmark("many").main(["--members", "8", "--P-end", "1e28"])
+    assert row["members/s"] > 0
+    assert row["processor ms/member"] > 0
+    assert "foretold GiB" in capsys.readouterr().out

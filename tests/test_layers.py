@@ -13,16 +13,16 @@ from gpucrust.diffusion import nodiff_slope
 from gpucrust.ensemble import Members, Physics, Stepper, evolve
 from gpucrust.layers import (
     Layers,
-    Piece,
     Regime,
     depth_times_g,
     equilibrium_ratio_profile,
     find_layers,
-    pieces_of,
+    ratios_along,
     regime_of,
     thickness_times_g,
 )
 from gpucrust.masses import load_model
+from gpucrust.pieces import join_pieces, pieces_of_teeth
 from gpucrust.planning import recorded_pressures
 from gpucrust.reactions import CHANNEL_DZ
 from gpucrust.slopes import marginal_slope
@@ -33,6 +33,12 @@ MODELS = [*CHUNK_MODELS, "FRDM12+DZ31", "HFB24+DZ31", "BSkG4+DZ31"]
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 P = np.geomspace(1e30, 1e31, 400)
 NODIFF = 1.0 / P  # then R = dmu_e/dlnP
+
+
+def layers_along(pressures, mu_e):
+    """The layers of one crust that slides from the first to the last pressure, NoDiff slope 1/P."""
+    pieces = join_pieces([(0, pressures, mu_e, True)])
+    return find_layers(pieces, ratios_along(pieces, pressures, 1 / pressures[None]), pressures)
 
 
 def sawtooth(chunk, R=0.2, begin=2e30, end=4e30):
@@ -62,15 +68,17 @@ def sawtooth(chunk, R=0.2, begin=2e30, end=4e30):
 )
 def test_slope_of_a_sawtooth_is_that_of_its_envelope(chunk, R, regime):
     mu_e, profile, segments, end = sawtooth(chunk, R)
-    pieces = pieces_of(P, mu_e, profile, segments)
-    layers = find_layers(pieces, P, NODIFF)
+    profile = {name: values[None] for name, values in profile.items()}
+    pieces = pieces_of_teeth(P, mu_e[None], profile, segments[None])
+    ratios = ratios_along(pieces, P, NODIFF[None])
+    layers = find_layers(pieces, ratios, P)
     broken = layers.regime != Regime.EQUILIBRIUM
     if regime is None:
         assert not np.any(broken)
     else:
         np.testing.assert_array_equal(layers.regime[broken], [regime])
         np.testing.assert_allclose([layers.P_start[broken][0], layers.P_end[broken][0]], [2e30, end], rtol=1e-9)
-    ratio = equilibrium_ratio_profile(pieces, P, NODIFF, 1.2 * NODIFF)
+    ratio = equilibrium_ratio_profile(pieces, ratios, P, np.full((1, len(P)), 1.2))[0]
     inside = (P > 2e30) & (P < end)
     np.testing.assert_allclose(ratio[inside], R, rtol=2e-3)
     np.testing.assert_allclose(ratio[~inside], 1.2, rtol=1e-12)
@@ -82,7 +90,7 @@ def test_a_boundary_within_a_piece_is_where_R_crosses_the_bound():
     R = 1 - 1.5 * (x - x[0]) / (x[-1] - x[0])
     mu_e = 30 + np.concatenate([[0], np.cumsum((R[1:] + R[:-1]) / 2 * np.diff(x))])
     for every in (1, 3, 7):
-        layers = find_layers([Piece(P[::every], mu_e[::every], True)], P[::every], NODIFF[::every])
+        layers = layers_along(P[::every], mu_e[::every])
         np.testing.assert_array_equal(layers.regime, [Regime.EQUILIBRIUM, Regime.FLAT, Regime.DECREASING])
         exact = np.exp(x[0] + (x[-1] - x[0]) * np.array([1 / 3, 2 / 3]))
         np.testing.assert_allclose(layers.P_start[1:], exact, rtol=2e-3)
@@ -92,7 +100,7 @@ def test_small_excursions_over_a_bound_do_not_count():
     x = np.log(P)
     R = 0.01 * np.sin(40 * (x - x[0])) - 0.005
     mu_e = 30 + np.concatenate([[0], np.cumsum((R[1:] + R[:-1]) / 2 * np.diff(x))])
-    assert len(find_layers([Piece(P, mu_e, True)], P, NODIFF).regime) <= 2
+    assert len(layers_along(P, mu_e).regime) <= 2
 
 
 def test_regimes_by_definition():
@@ -115,11 +123,12 @@ def test_regimes_by_definition():
 def test_thickness_is_additive_and_exact_for_a_power_law():
     rho = 1e12 * (P / 1e30) ** 0.8
     exact = (P**0.2 - P[0] ** 0.2) / 0.2 / (1e12 * 1e30**-0.8)
-    np.testing.assert_allclose(depth_times_g(P, rho), exact, rtol=1e-5)
-    layers = Layers(np.array([1, 2]), np.array([2e30, 3e30]), np.array([3e30, 5e30]))
-    whole = Layers(np.array([1]), np.array([2e30]), np.array([5e30]))
-    parts = thickness_times_g(layers, P, rho)
-    np.testing.assert_allclose(parts.sum(), thickness_times_g(whole, P, rho)[0], rtol=1e-12)
+    depth = depth_times_g(P, rho[None])
+    np.testing.assert_allclose(depth[0], exact, rtol=1e-5)
+    layers = Layers(np.zeros(2, int), np.array([1, 2]), np.array([2e30, 3e30]), np.array([3e30, 5e30]))
+    whole = Layers(np.zeros(1, int), np.array([1]), np.array([2e30]), np.array([5e30]))
+    parts = thickness_times_g(layers, P, depth)
+    np.testing.assert_allclose(parts.sum(), thickness_times_g(whole, P, depth)[0], rtol=1e-12)
 
 
 @functools.cache
@@ -243,15 +252,13 @@ def test_slopes_along_segments_are_those_of_the_marginal_reaction():
     n_e, n_n = p["n_b"] * p["Y_e"], p["n_b"] * p["Y_n"]
     mu_e = np.asarray(eos.electron_chemical_potential(n_e))
     nodiff = np.asarray(nodiff_slope(1 - p["Y_n"], p["Y_e"], p["n_b"])) / DYN_PER_CM2
-    for m in range(3):
-        own = {name: p[name][m] for name in ("segment", "P_threshold", "mu_e_threshold")}
-        R = equilibrium_ratio_profile(
-            pieces_of(pressures, mu_e[m], own, result.segments[m]), pressures, nodiff[m], nodiff[m]
-        )
+    pieces = pieces_of_teeth(pressures, mu_e, p, result.segments)
+    ratios = equilibrium_ratio_profile(pieces, ratios_along(pieces, pressures, nodiff), pressures, np.ones_like(nodiff))
+    for m, R in enumerate(ratios):
         for i, row in enumerate(result.segments[m][~np.isnan(result.segments[m][:, 0])]):
             segment = dict(zip(SEGMENT, row, strict=True))
             start, end = segment["P_start"] * DYN_PER_CM2, segment["P_end"] * DYN_PER_CM2
-            inside = (own["segment"] == i) & (pressures > start * 1.015) & (pressures < end / 1.015)
+            inside = (p["segment"][m] == i) & (pressures > start * 1.015) & (pressures < end / 1.015)
             if segment["channel"] == 12 or inside.sum() < 4:
                 continue
             dZ = CHANNEL_DZ[int(segment["channel"])]

@@ -107,7 +107,7 @@ def test_the_validation_page_holds_these_pressures(crust):
 
 def test_jumps_are_decreasing_layers_and_equilibrium_is_broken_between_them(crust, plan):
     found = analyse(plan, crust)
-    layers = found.layers[0]
+    layers = found.layers
     jumps = layers.P_start == layers.P_end
     # fusion of magnesium at its given density leaves Y_e as it is: mu_e does not fall
     falls = [P for name, P in transitions(crust) if not (name.startswith("Cr") and P > 1e31)]

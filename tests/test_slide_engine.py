@@ -13,9 +13,10 @@ from crusts import ASHES, G_MDOT, members, take
 from gpucrust import ensemble as ensemble_module
 from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.ensemble import Physics, Stepper, evolve, recorded_steps
+from gpucrust.ensemble import Physics, Stepper, evolve, evolve_each, recorded_steps
 from gpucrust.masses import load_model
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
+from gpucrust.slide import account
 from gpucrust.slide.landing import PER_LN_P
 from gpucrust.slide.state import SAME_P
 from gpucrust.slopes import frozen_slope
@@ -229,6 +230,25 @@ def test_results_do_not_depend_on_lane_order_batch_size_padding_or_crews(crusts,
         np.testing.assert_array_equal(getattr(result, key), getattr(crusts, key)[order], err_msg=key)
 
 
+def test_results_as_members_end_are_those_of_all_at_the_end(crusts):
+    """Each member once, while others go on."""
+    seen, counts = [], []
+
+    def each(numbers, evolution):
+        seen.extend(numbers.tolist())
+        counts.append(len(numbers))
+        for key, values in evolution.profiles.items():
+            np.testing.assert_array_equal(values, crusts.profiles[key][numbers], err_msg=key)
+        for key in ("status", "n_steps", "mismatch", "segments", "nuclides", "abundances", "record"):
+            np.testing.assert_array_equal(getattr(evolution, key), getattr(crusts, key)[numbers], err_msg=key)
+
+    models = [load_model(model) for model in MODELS]
+    stepper = Stepper(composition=True, record=RECORD)
+    evolve_each(members(5, 3), models, list(ASHES.values()), PRESSURES, Physics(), stepper, each, batch=8)
+    assert sorted(seen) == list(CRUSTS)
+    assert len(counts) > 2
+
+
 def test_failures_are_values_and_disturb_no_neighbour(crusts):
     full = {(26, N): 1 / 16 for N in range(25, 41)}  # a nuclide in every slot: no room for another
     ashes = {"Fe56": ASHES["Fe56"], "edge": {(60, 90): 1.0}, "full": full}
@@ -240,6 +260,27 @@ def test_failures_are_values_and_disturb_no_neighbour(crusts):
     short = run(members(1, 1), max_steps=50)
     np.testing.assert_array_equal(short.status, [Status.STEP_LIMIT])
     np.testing.assert_array_equal(short.n_steps, [50])
+
+
+def test_a_crust_of_too_many_segments_ends_and_disturbs_no_neighbour(crusts, monkeypatch):
+    """With room for as many as half of the crusts have: the others end when theirs is full."""
+    counts = np.sum(~np.isnan(crusts.segments[:, :, 0]), axis=1)
+    room = int(np.median(counts))
+    for module in (account, ensemble_module):
+        monkeypatch.setattr(module, "MAX_SEGMENTS", room)
+    try:
+        jax.clear_caches()
+        result = run()
+    finally:
+        jax.clear_caches()
+    ends = counts > room
+    assert 0 < ends.sum() < len(ends)
+    np.testing.assert_array_equal(result.status, np.where(ends, Status.SEGMENT_OVERFLOW, Status.OK))
+    for key, values in result.profiles.items():
+        assert np.all(np.isnan(values[ends])), key
+        np.testing.assert_array_equal(values[~ends], crusts.profiles[key][~ends], err_msg=key)
+    np.testing.assert_array_equal(result.segments[~ends], crusts.segments[~ends, :room])
+    assert np.all(result.n_steps[ends] < crusts.n_steps[ends])
 
 
 def test_steps_that_were_not_recorded_are_refused(crusts):

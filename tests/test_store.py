@@ -122,16 +122,16 @@ def test_a_run_that_stopped_goes_on_where_it_was(plan, undisturbed, replayed, tm
     assert not target.exists()
     store = Store(Folder(target).store)
     assert store.pending() == [3, 4, 5, 6, 7]
-    computed, inner = [], sweep.evolve
+    computed, inner = [], sweep.evolve_each
 
     def counting(members, *arguments, **options):
         computed.append(len(members.model))
         return inner(members, *arguments, **options)
 
-    monkeypatch.setattr(sweep, "evolve", counting)
+    monkeypatch.setattr(sweep, "evolve_each", counting)
     standings = []
     run_to_file(plan, target, resume=True, save_every=64, progress=standings.append)  # the store's chunks hold
-    assert computed == [8, 8, 8, 8, 4]
+    assert computed == [36]
     assert (standings[0].resumed, standings[-1].done, standings[-1].phase) == (24, 60, "writing")
     ds = load(target)
     assert_same(ds, undisturbed)
@@ -268,6 +268,20 @@ def test_a_new_store_is_all_pending(plan, tmp_path):
 # --- what is told
 
 
+def test_lanes_go_on_from_chunk_to_chunk_and_progress_only_rises(plan, undisturbed, monkeypatch):
+    """Through four streams of two chunks, all but the last of 16 evolutions in up to 64 lanes."""
+    monkeypatch.setattr(sweep, "STREAM", 16)
+    standings = []
+    ds = sweep.compute(plan, save_every=8, progress=standings.append)
+    for name in ("status", "mu_e", "layer_P_start", "layer_thickness", "max_J_ratio"):
+        np.testing.assert_array_equal(ds[name], undisturbed[name], err_msg=name)
+    assert len(standings) > 8
+    for values in ([s.done for s in standings], [s.failed for s in standings], [s.fraction for s in standings]):
+        assert np.all(np.diff(values) >= -1e-12)
+    last = standings[-1]
+    assert (last.done, last.failed, last.total, last.fraction) == (60, 30, 60, 1.0)
+
+
 def test_json_lines(work, replayed, tmp_path, command):
     status, out, _ = command("run", work / "s.toml", "-o", tmp_path / "x.nc", "--json", "--save-every", 8)
     assert status == 0
@@ -290,7 +304,8 @@ def test_the_summary_counts_failures_and_quiet_is_quiet(work, replayed, tmp_path
 
 
 def test_dry_run_tells_members_evolutions_chunks_and_costs(work, replayed, tmp_path, command, monkeypatch):
-    monkeypatch.setattr("gpucrust.costs.evolve", sweep.evolve)
+    evolution = pickle.loads((work / "recorded").read_bytes())[1]
+    monkeypatch.setattr("gpucrust.costs.evolve", lambda *_, **__: evolution)
     arguments = ["run", work / "s.toml", "-o", tmp_path / "x.nc", "--dry-run", "--save-every", 8]
     status, out, _ = command(*arguments)
     assert status == 0

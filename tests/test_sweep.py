@@ -9,6 +9,8 @@ from gpucrust.costs import check_dataset, check_work, working_memory
 from gpucrust.planning import Chunks, blocks, make_chunks, make_plan, recorded_pressures
 from gpucrust.sweep import on_device
 
+SUMMARIES = {"output": {"profiles": False}}
+
 
 def plan_of(axes, **sections):
     return make_plan(check_sweep({"axes": {"mass_model": ["DZ31"], **axes}, **sections}))
@@ -107,6 +109,28 @@ def test_what_cannot_fit_is_refused_with_what_would(monkeypatch, tmp_path):
     monkeypatch.setattr(costs, "free_memory", lambda: 10**6)
     with pytest.raises(SweepError, match=r"raise stepper.dlnP from 0.01"):
         check_work(plan, fits)
+
+
+def test_fewer_lanes_are_the_remedy_where_lanes_need_the_memory(monkeypatch):
+    """Summaries of a chunk are nothing beside the profiles of the lanes."""
+    plan = plan_of({"sample": 10_000}, **SUMMARIES)
+    chunks, fewer = make_chunks(plan), costs.crews_and_lanes_of(plan, 10_000)[1] // 2
+    needed = working_memory(plan_of({"sample": 10_000}, stepper={"batch": fewer}, **SUMMARIES), chunks)
+    assert needed < working_memory(plan, chunks)
+    monkeypatch.setattr(costs, "free_memory", lambda: needed + 1)
+    with pytest.raises(SweepError, match=f"--set stepper.batch={fewer} would fit"):
+        check_work(plan, chunks)
+
+
+def test_memory_of_summaries_goes_with_lanes_not_with_members(monkeypatch):
+    """100,000 members fit in 16 GiB, on a CPU and beside a GPU, and ten times as many need little more."""
+    few, many, more = (plan_of({"sample": n}, **SUMMARIES) for n in (2000, 100_000, 1_000_000))
+    for crews, lanes, on_cpu in ((16, 256, True), (1, 32768, False)):
+        monkeypatch.setattr(costs, "crews_and_lanes", lambda *_, crews=crews, lanes=lanes: (crews, lanes))
+        monkeypatch.setattr(costs, "on_cpu", lambda on_cpu=on_cpu: on_cpu)
+        assert working_memory(many, make_chunks(many)) < 16 * 2**30
+        assert working_memory(many, make_chunks(many)) < 1.1 * working_memory(few, make_chunks(few))
+        assert working_memory(more, make_chunks(more)) < 1.2 * working_memory(many, make_chunks(many))
 
 
 def test_more_members_than_can_be_counted():

@@ -1,0 +1,71 @@
+"""Runs of many crusts to a file, summaries only: members per second, processor time, memory beside what was foretold.
+
+    python benchmarks/many.py --members 1000 [--P-end 3e31] [--lanes 0]
+
+FRDM95 with mass errors of 0.3 MeV, 56Fe, policy mixed, pressures recorded every 0.01 in ln P from 1e27 dyn cm^-2. With
+P-end 3e27 a crust is a few reactions, and 100,000 are minutes. A run of 600 before it compiles, or loads what was
+compiled; memory is the largest resident set of the process.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from gpucrust.config import check_sweep
+from gpucrust.costs import crews_and_lanes_of, working_memory
+from gpucrust.filing import run_to_file
+from gpucrust.planning import Plan, make_chunks, make_plan
+
+WARM = 600
+
+
+def plan_of(members: int, P_end: float, lanes: int) -> Plan:
+    """A sweep over draws of mass errors; lanes: of a crew, 0 lets gpucrust choose."""
+    return make_plan(
+        check_sweep(
+            {
+                "axes": {"mass_model": ["FRDM95+DZ31"], "sample": members},
+                "physics": {"policy": "mixed"},
+                "perturbation": {"sigma": 0.3},
+                "stepper": {"P_end": P_end, "batch": lanes},
+                "output": {"profiles": False, "ground_state": False},
+            }
+        )
+    )
+
+
+def main(arguments: list[str] | None = None) -> dict[str, float]:
+    """Measure, print, and return the row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--members", type=int, default=1000)
+    parser.add_argument("--P-end", type=float, default=3e31, help="dyn cm^-2")
+    parser.add_argument("--lanes", type=int, default=0, help="of a crew; 0 lets gpucrust choose")
+    options = parser.parse_args(arguments)
+    plan = plan_of(options.members, options.P_end, options.lanes)
+    with tempfile.TemporaryDirectory() as folder:
+        run_to_file(plan_of(min(WARM, options.members), options.P_end, options.lanes), Path(folder) / "warm.nc")
+        started, processor = time.perf_counter(), time.process_time()
+        run_to_file(plan, Path(folder) / "many.nc")
+        seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    crews, lanes = crews_and_lanes_of(plan, plan.n_evolutions)
+    row = {
+        "members": options.members,
+        "pressures": len(plan.pressures),
+        "crews": crews,
+        "lanes": lanes,
+        "members/s": options.members / seconds,
+        "processor ms/member": 1e3 * processor / options.members,
+        "GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "foretold GiB": working_memory(plan, make_chunks(plan)) / 2**30,
+        "load": os.getloadavg()[0],
+    }
+    print(" | ".join(row))
+    print(" | ".join(f"{x:.4g}" for x in row.values()))
+    return row
+
+
+if __name__ == "__main__":
+    main()

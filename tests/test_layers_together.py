@@ -1,0 +1,94 @@
+"""Layers of many crusts at once: what the definitions give for each, and no crust's depend on its neighbours'."""
+
+import jax
+import numpy as np
+import plain_layers
+import pytest
+
+from gpucrust import eos
+from gpucrust.config import check_sweep
+from gpucrust.constants import DYN_PER_CM2
+from gpucrust.dataset_equilibrium import analyse
+from gpucrust.diffusion import nodiff_slope
+from gpucrust.ensemble import evolve
+from gpucrust.layers import Regime
+from gpucrust.planning import make_plan
+from gpucrust.records import LAYER, PROFILE, SUMMARY, evolutions_at, records_of, take
+from gpucrust.slopes import frozen_slope
+from gpucrust.status import Status
+
+SWEEP = {
+    "axes": {"mass_model": ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"], "ash": ["iron", "mixture", "edge"], "sample": 6},
+    "ash": {"iron": {"Fe56": 1.0}, "mixture": {"Zn64": 0.4, "Pd106": 0.6}, "edge": {"Nd150": 1.0}},
+    "physics": {"policy": "unmixed"},
+    "perturbation": {"sigma": 0.5},
+    "stepper": {"step": 0.02, "dlnP": 0.02},
+}
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return make_plan(check_sweep(SWEEP))
+
+
+@pytest.fixture(scope="module")
+def evolution(plan):
+    """54 crusts, of which those of the ash `edge` fail."""
+    everyone = plan.evolutions
+    result = evolve(everyone, plan.models, plan.sweep.ash_fractions(), plan.pressures, plan.physics, plan.stepper)
+    np.testing.assert_array_equal(result.status == Status.CHART_EDGE, everyone.ash == 2)
+    assert np.all(result.status[everyone.ash < 2] <= Status.SWITCHED_TO_MIXED)
+    return result
+
+
+def test_layers_and_ratios_are_those_of_the_plain_code(plan, evolution):
+    found, P, p = analyse(plan, evolution), plan.pressures, evolution.profiles
+    mixture = eos.Mixture(p["Y_e"], p["Y_n"], p["Y_z53"])
+    mu_e = np.asarray(jax.jit(eos.electron_chemical_potential)(p["n_b"] * p["Y_e"]))
+    nodiff = np.asarray(nodiff_slope(1 - p["Y_n"], p["Y_e"], p["n_b"])) / DYN_PER_CM2
+    frozen = np.asarray(frozen_slope(p["n_b"], mixture, eos.Matter())) / DYN_PER_CM2
+    jumps = 0
+    for i in np.flatnonzero(evolution.status <= Status.SWITCHED_TO_MIXED):
+        pieces = plain_layers.pieces_of_slides(P, mu_e[i], evolution.segments[i])
+        # mu_e differs by its rounding, over intervals as short as 1e-7 in ln P
+        expected = plain_layers.ratio_profile(pieces, P, nodiff[i], frozen[i] / nodiff[i])
+        np.testing.assert_allclose(found.ratio[i], expected, rtol=0, atol=1e-7)
+        kind, start, end = (np.array(x) for x in plain_layers.layers(pieces, P, nodiff[i]))
+        regime = kind[np.maximum(np.searchsorted(start, P, side="right") - 1, 0)]
+        np.testing.assert_array_equal(found.regime[i], regime)
+        broken, own = kind != Regime.EQUILIBRIUM, found.layers[found.layers.crust == i]
+        np.testing.assert_array_equal(own.regime, kind[broken])
+        np.testing.assert_allclose([own.P_start, own.P_end], [start[broken], end[broken]], rtol=1e-10)
+        jumps += np.sum(own.P_start == own.P_end)
+    assert len(found.layers.crust) > 400
+    assert jumps > 10
+
+
+def test_records_of_a_crust_do_not_depend_on_its_neighbours(plan, evolution):
+    records, n = records_of(plan, evolution), len(evolution.status)
+    order = np.random.default_rng(0).permutation(n)
+    for rows in (order, order[:7], np.flatnonzero(evolution.status == Status.CHART_EDGE)):
+        own, expected = records_of(plan, evolutions_at(evolution, rows)), take(records, rows)
+        for name in ("status", "summary", "layer_count", "layers", "profiles"):
+            np.testing.assert_array_equal(getattr(own, name), getattr(expected, name), err_msg=name)
+
+
+def test_a_crust_that_failed_has_no_layers(plan, evolution):
+    records = records_of(plan, evolution)
+    failed = evolution.status == Status.CHART_EDGE
+    assert np.all(records.layer_count[failed] == 0)
+    assert np.all(records.layer_count[~failed] > 0)
+    np.testing.assert_array_equal(np.isnan(records.summary[:, SUMMARY.index("total_heat")]), failed)
+
+
+def test_thickness_and_flux_of_a_layer_are_those_of_its_profiles(plan, evolution):
+    records, ln_P = records_of(plan, evolution), np.log(plan.pressures)
+    crust = np.repeat(np.arange(len(records)), records.layer_count)
+    depth, flux = (records.profiles[:, PROFILE.index(name)] for name in ("depth_times_g", "J_n_over_g"))
+    assert len(crust) > 400
+    for i, (_, start, end, thickness, largest) in zip(crust, records.layers, strict=True):
+        at = np.interp(np.log([start, end]), ln_P, depth[i])
+        np.testing.assert_allclose(thickness, at[1] - at[0], rtol=1e-9, atol=0)
+        inside = (plan.pressures >= start) & (plan.pressures <= end)
+        assert largest == np.abs(flux[i][inside]).max(initial=0.0)
+    assert np.sum(records.layers[:, LAYER.index("J_n_over_g")] > 0) > 300
