@@ -17,7 +17,7 @@ import numpy as np
 from gpucrust import pycno
 from gpucrust.network import N_STRIDE
 from gpucrust.reactions import CAPTURE, CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD, channel_energies
-from gpucrust.record import PADDING, Amount, Move, Record, nuclide_label, reaction_label
+from gpucrust.sequence import PADDING, Amount, Move, Record, nuclide_label, reaction_label
 from gpucrust.stepper import Y_REACTS
 
 MAX_CASCADE = 60

@@ -20,8 +20,8 @@ from gpucrust.masses import MassModel
 from gpucrust.network import N_STRIDE, nuclide_Z
 from gpucrust.packet import FUSION_THRESHOLD, deed_of
 from gpucrust.reactions import CHANNEL_CLASS, CHANNELS, THRESHOLD
-from gpucrust.record import NEUTRONS, PRODUCT, Amount, Move, Record, bucket, pad_steps
 from gpucrust.replay import Parameters, energy_change, mixture_of, threshold_of, threshold_value
+from gpucrust.sequence import NEUTRONS, PRODUCT, Amount, Move, Record, bucket, pad_steps
 from gpucrust.status import Status
 
 LANDED = 1e-9

@@ -1,6 +1,6 @@
 """Replay of a recorded crust: the same steps for other inputs, differentiable in all of them.
 
-A record (`gpucrust.record`) fixes which net went in each step, and what ended the step. What is left to find is
+A record (`gpucrust.sequence`) fixes which net went in each step, and what ended the step. What is left to find is
 z = (ln n_b, d, ln P) after it, from three conditions F(z; state, parameters) = 0: the equation of state, what
 determines the amount d, and what determines the pressure. `replay` is a scan over steps of a fixed length; in each,
 Newton iterations start at the recorded z and carry no derivative, and one last step
@@ -31,7 +31,7 @@ from gpucrust.eos import Matter, Mixture
 from gpucrust.network import N_STRIDE, nuclide_Z
 from gpucrust.precision import needs_x64
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
-from gpucrust.record import PRODUCT, Amount, Move, Record
+from gpucrust.sequence import PRODUCT, Amount, Move, Record
 
 
 class Parameters(NamedTuple):

@@ -19,7 +19,6 @@ from gpucrust.eos import Mixture
 from gpucrust.layers import BAND, BOUNDS, Regime, regime_of
 from gpucrust.network import nuclide_Z
 from gpucrust.precision import needs_x64
-from gpucrust.record import Amount, Move, Record
 from gpucrust.replay import (
     Parameters,
     Path,
@@ -32,6 +31,7 @@ from gpucrust.replay import (
     replay,
     threshold_value,
 )
+from gpucrust.sequence import Amount, Move, Record
 
 MAX_LAYERS = 64
 AT_START, AT_END = -1.0, -2.0

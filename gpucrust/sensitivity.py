@@ -18,9 +18,9 @@ from jax import Array
 
 from gpucrust.margins import Climate, Margins, find_margins
 from gpucrust.precision import needs_x64
-from gpucrust.record import Record, sequence_hash, stack_records
 from gpucrust.replay import Parameters, Steps, potentials, prepare
 from gpucrust.replay_outputs import Outputs, Side, Structure, find_sides, find_structure, outputs_of
+from gpucrust.sequence import Record, sequence_hash, stack_records
 
 MEMBERS_AT_A_TIME = 32
 

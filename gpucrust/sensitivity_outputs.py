@@ -7,8 +7,8 @@ import numpy as np
 
 from gpucrust.config import SweepError
 from gpucrust.layers import Regime
-from gpucrust.record import Move, Record, nuclide_label, reaction_label
 from gpucrust.replay_outputs import MAX_LAYERS, Outputs, Structure
+from gpucrust.sequence import Move, Record, nuclide_label, reaction_label
 
 SCALARS = {"total_heat": "MeV", "broken_thickness": "m", "max_J_ratio": "1"}
 PROFILES = {

@@ -9,12 +9,12 @@ import xarray as xr
 from gpucrust.config import SweepError
 from gpucrust.masses.liquid_drop import LiquidDropConstants
 from gpucrust.planning import Plan
-from gpucrust.record import Record
 from gpucrust.recording import record_crusts
 from gpucrust.sensitivity import Crusts, make_crusts
 from gpucrust.sensitivity_dataset import sensitivity_dataset
 from gpucrust.sensitivity_outputs import check_names
 from gpucrust.sensitivity_parameters import parameters_of
+from gpucrust.sequence import Record
 
 
 def record_evolutions(plan: Plan) -> list[Record | None]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from gpucrust.ensemble import Members, Physics, Stepper
 from gpucrust.masses import MassModel
-from gpucrust.record import Record
 from gpucrust.recording import record_crusts
 from gpucrust.replay import Parameters
 from gpucrust.sensitivity_parameters import parameters_of
+from gpucrust.sequence import Record
 
 G, MDOT = 2e14, 3e4
 STEP = 0.06

@@ -45,3 +45,13 @@ def test_the_benchmark_of_many_crusts_runs(capsys):
     assert row["members/s"] > 0
     assert row["processor ms/member"] > 0
     assert "foretold GiB" in capsys.readouterr().out
+
+
+def test_limits_are_of_what_a_crust_takes(capsys):
+    few, many = (benchmark("limits").main(["--steps", str(n), "--rate", "100"]) for n in (1000, 2000))
+    for one, other in zip(few, many, strict=True):
+        by_work = "limit by operations, crusts/s"
+        assert one[by_work] == pytest.approx(2 * other[by_work])
+        assert 0 < one["limit, crusts/s"] <= one[by_work]
+        assert one["measured is below by"] == pytest.approx(one["limit, crusts/s"] / 100)
+    assert "bytes" in capsys.readouterr().out

@@ -15,12 +15,12 @@ from gpucrust.ensemble import Physics
 from gpucrust.masses import load_model
 from gpucrust.masses.liquid_drop import MB_REFIT
 from gpucrust.network import N_STRIDE
-from gpucrust.record import Amount, Move, pad_steps, sequence_hash
 from gpucrust.replay import mixture_of, replay
 from gpucrust.replay_outputs import Outputs
 from gpucrust.sensitivity import crust_outputs, derivatives, flat, linearize, make_crusts
 from gpucrust.sensitivity_outputs import thresholds
 from gpucrust.sensitivity_parameters import family_of
+from gpucrust.sequence import Amount, Move, pad_steps, sequence_hash
 
 PRESSURES = np.geomspace(1e27, 2e31, 199)
 IRON = {(26, 30): 1.0}

@@ -19,7 +19,6 @@ from gpucrust.masses import Origin, binding_terms, load_model, packaged_table
 from gpucrust.masses.liquid_drop import MB_REFIT, liquid_drop_chart
 from gpucrust.network import N_STRIDE
 from gpucrust.planning import make_plan, recorded_pressures
-from gpucrust.record import nuclide_label, reaction_label, sequence_hash
 from gpucrust.sensitivity import crust_outputs, linearize, make_crusts
 from gpucrust.sensitivity_dataset import most_telling, ranking
 from gpucrust.sensitivity_parameters import (
@@ -32,6 +31,7 @@ from gpucrust.sensitivity_parameters import (
 )
 from gpucrust.sensitivity_plot import plot_chart
 from gpucrust.sensitivity_run import run_sensitivity
+from gpucrust.sequence import nuclide_label, reaction_label, sequence_hash
 
 IRON = {(26, 30): 1.0}
 SWEEP = """
