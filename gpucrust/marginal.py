@@ -107,8 +107,9 @@ def solve(
         slope = h_d - h_x * P_d / P_x
         low, high = jnp.where(h_there < 0, d, low), jnp.where(h_there < 0, high, d)
         newton = d - h_there / slope
-        good = (newton >= low) & (newton <= high) & (slope > 0)
-        d_new = jnp.where(good, newton, jnp.where((newton < 0) & (d > 0), 0.0, (low + high) / 2))
+        regular = slope > 0  # not where the net still drives its trigger on
+        good = (newton >= low) & (newton <= high) & regular
+        d_new = jnp.where(good, newton, jnp.where((newton < 0) & (d > 0) & regular, 0.0, (low + high) / 2))
         d_new = jnp.where(whole, d, d_new)
         dx = jnp.where(whole, -h / h_x, (ln_P_goal - ln_P - P_d * (d_new - d)) / P_x)
         return x + jnp.clip(dx, -LONGEST, LONGEST), d_new, low, high

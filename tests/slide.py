@@ -138,11 +138,12 @@ def most_urgent(n_b, now, rules, slider, left_out):
 
 @njit(cache=True)
 def regulated_fusions(n_b, now, rules, fused):
-    """Of the pairs that have fused, (n, 2) codes, those whose burn time still is that of compression."""
+    """Of the pairs that have fused, (n, 2) codes, those that have not become slower than compression since."""
     stays = np.zeros(len(fused), np.bool_)
     for k in range(len(fused)):
         i, j = index_of(now, fused[k, 0]), index_of(now, fused[k, 1])
-        stays[k] = i >= 0 and j >= 0 and ln_tau_ratio(i, j, n_b, now, rules) < FUSION_MARGINAL
+        plenty = i >= 0 and j >= 0 and min(now.Y[i], now.Y[j]) > rules.chunk * rules.Y_start
+        stays[k] = not plenty or ln_tau_ratio(i, j, n_b, now, rules) < FUSION_MARGINAL
     return fused[stays]
 
 
@@ -213,7 +214,7 @@ def follow(i, j, channel, fed, n_b, now, rules):
                 best, rank, order = c, float(CLASS[c]), g
         if may_fuse(code, code, rules):
             chunk = rules.chunk * rules.Y_start
-            with_packet = add(now.codes.copy(), now.Y.copy(), code, chunk * weight)
+            with_packet = add(now.codes.copy(), now.Y.copy(), code, chunk)
             there = Now(with_packet[0], with_packet[1], now.Y_e, now.Y_n, now.unmixed)
             me = np.searchsorted(there.codes, code)
             for s in range(len(there.Y)):

@@ -15,8 +15,8 @@ PER_LN_P = 20.0
 """MeV: what an affinity changes by with ln P, about; ln(tau/t_acc) too."""
 AT_ONCE = 1e-6
 """In ln P: what changes sooner than this changes back and forth, and is let go on."""
-PART = 16
-"""The part of a step that it goes on by."""
+PART = 1 / 16
+"""Of a step: what it goes on by."""
 
 
 class Search(NamedTuple):
@@ -34,18 +34,18 @@ def new_search(P: Array, way: Array | None) -> Search:
 
 
 def narrow(
-    search: Search, P: Array, P_trial: Array, P_goal: Array, differs: Array, way: Array | None, settings: Settings
+    search: Search, P: Array, P_trial: Array, P_part: Array, differs: Array, way: Array | None, settings: Settings
 ) -> tuple[Search, Array, Array]:
     """The search after a trial from P to P_trial: (search, whether another is needed, its pressure).
 
-    differs: something has changed there; P_goal: where the move was to end; way: of its packet at the trial.
+    differs: something has changed there; P_part: where a move ends that is let go on; way: of its packet at the trial.
     """
     low, high = jnp.where(differs, search.low, P_trial), jnp.where(differs, P_trial, search.high)
     closed = jnp.log(high / low) <= settings.landed
     at_once = differs & closed & (jnp.log(high / P) < jnp.maximum(AT_ONCE, settings.landed))
     again = ~search.lets_go & (at_once | (jnp.isfinite(high) & ~(differs & closed)))
     middle = jnp.where(closed, high, jnp.sqrt(low * high))
-    P_next = jnp.where(at_once, P * (P_goal / P) ** (1 / PART), middle)
+    P_next = jnp.where(at_once, P_part, middle)
     way = None if search.way is None or way is None else jnp.where(differs, search.way, way)
     return Search(low, high, search.lets_go | at_once, way), again, P_next
 

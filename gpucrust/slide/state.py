@@ -84,7 +84,7 @@ class SlideState(NamedTuple):
     search: Search
     at: Potentials  # where the move began
     ratio: Array  # (pairs,) ln(tau/t_acc) there
-    regulated: Array  # (pairs,) has burned, and would still be near its threshold
+    regulated: Array  # (pairs,) has burned, and has not been slow since with plenty of both parents
     # memory of burns
     partner: Label
     partner_net: Net

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gpucrust.marginal import solve
@@ -17,7 +18,7 @@ from gpucrust.packet import NOTHING, Net, add, at_potentials, choose, zero_net
 from gpucrust.potentials import sums_of
 from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 from gpucrust.slide.account import Account, next_status, output_of, segment_of
-from gpucrust.slide.landing import new_search, parting
+from gpucrust.slide.landing import PART, new_search, parting
 from gpucrust.slide.net import bitten, change_of, stock_of, torque, trigger_of
 from gpucrust.slide.state import (
     IN_PART,
@@ -158,15 +159,15 @@ def slide_step(
     verdict = judge(state, view, network, settings)
     arrival = follow(state, view, verdict, member, network)
 
-    def longest_move(P: Array, grid_index: Array) -> Array:
+    def end_of_move(P: Array, grid_index: Array, step: Array | float) -> Array:
         P_grid, P_far = grid[jnp.minimum(grid_index, grid.shape[0] - 1)], P * jnp.exp(step)
         return jnp.where(P_grid <= P_far * (1 + 1e-12), P_grid, P_far)
 
-    decision = decide(state, verdict, arrival, longest_move(state.P, state.grid_index), settings)
+    decision = decide(state, verdict, arrival, end_of_move(state.P, state.grid_index, PART * step), settings)
     begin = commit(state, view, decision)
     reached = decision.starts & (begin.P == grid[state.grid_index])
     grid_index = state.grid_index + reached
-    P_next = longest_move(begin.P, grid_index)
+    P_next = end_of_move(begin.P, grid_index, step)
     moves_on = decision.burns | decision.starts | decision.stays
     partner_net = at_potentials(state.partner_net, state.at, view.at)
     state = state._replace(partner_net=choose(moves_on, partner_net, state.partner_net))
@@ -205,7 +206,10 @@ def slide_step(
 
     pair = pair_index(verdict.choice.first, verdict.choice.second, slots)
     fused = burns & (verdict.label.channel == CHANNELS) & (jnp.arange(state.ratio.shape[0]) == pair)
-    regulated = (state.regulated | fused) & ~(starts & (view.ratio > FUSION_MARGINAL))
+    # what is made by a slide may burn whenever there is a little of it
+    i, j = np.triu_indices(slots)
+    plenty = jnp.minimum(view.Y[i], view.Y[j]) > member.chunk
+    regulated = (state.regulated | fused) & ~(starts & plenty & (view.ratio > FUSION_MARGINAL))
     # a burn that leaves its trigger marginal makes it the partner; one of a whole stock leaves the partner as it was
     to_partner = burns & ~trial.whole
     burned = choose(to_partner, choose(trial.marginal, verdict.label, no_label()), state.partner)

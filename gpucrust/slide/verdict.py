@@ -9,10 +9,21 @@ from jax import Array
 from gpucrust import eos
 from gpucrust.marginal import SOLVED_H, SOLVED_P
 from gpucrust.network import Network
-from gpucrust.packet import FUSION_THRESHOLD, NOTHING, Net, Walk, best_captor, choose, feed, start_walk, zero_net
+from gpucrust.packet import (
+    FUSION_THRESHOLD,
+    MAX_WALK,
+    NOTHING,
+    Net,
+    Walk,
+    best_captor,
+    choose,
+    feed,
+    start_walk,
+    zero_net,
+)
 from gpucrust.packet import step as walk_step
 from gpucrust.potentials import Sums
-from gpucrust.reactions import CHANNELS, THRESHOLD
+from gpucrust.reactions import CHANNELS
 from gpucrust.slide.landing import PER_LN_P, Search, narrow
 from gpucrust.slide.net import change_of, settle
 from gpucrust.slide.state import Label, SlideState, is_same, no_label
@@ -33,7 +44,7 @@ class Verdict(NamedTuple):
     choice: Choice  # whose packet is to be followed
     label: Label  # of the choice
     landed: Array  # a move ends where something becomes possible
-    late: Array  # it did before, and not as a threshold was passed
+    late: Array  # and it is a fusion that was fast before, but released no energy
     quiet: Array  # a move ends where nothing does
     burns: Array  # at constant pressure, something is possible
     rests: Array  # at constant pressure, nothing is
@@ -59,11 +70,8 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
     urgent, following = most_urgent(view, network), next_slider(state, view, network)
     landed = accepted & state.moving & urgent.found
     near, pair = PER_LN_P * settings.landed, pair_index(urgent.first, urgent.second, state.Y.shape[0])
-    late = landed & jnp.where(
-        urgent.channel == CHANNELS,
-        (view.ratio[pair] < FUSION_THRESHOLD - near) & (state.ratio[pair] < FUSION_THRESHOLD),
-        view.g[jnp.clip(urgent.channel, 0, CHANNELS - 1), urgent.first] < THRESHOLD - near,
-    )
+    fast = (view.ratio[pair] < FUSION_THRESHOLD - near) & (state.ratio[pair] < FUSION_THRESHOLD)
+    late = landed & (urgent.channel == CHANNELS) & fast
     burns = accepted & ~state.moving & urgent.found
     i, j, there = find(state.slider, view)
     slider = Choice(there & state.slides & ~sliding_fusion, i, j, state.slider.channel, following.product)
@@ -136,14 +144,15 @@ class Decision(NamedTuple):
     endless: Array  # a packet has come back to where it began
 
 
-def decide(state: SlideState, verdict: Verdict, arrival: Arrival, P_goal: Array, settings: Settings) -> Decision:
-    """Move on, burn, or try again; P_goal: where the longest move would end."""
+def decide(state: SlideState, verdict: Verdict, arrival: Arrival, P_part: Array, settings: Settings) -> Decision:
+    """Move on, burn, or try again; P_part: where a move ends that is let go on."""
     same = verdict.quiet & state.slides & is_same(verdict.label, state.slider)
     change = jnp.sum(jnp.abs(arrival.net.Y - state.net.Y)) + jnp.abs(arrival.net.Y_n - state.net.Y_n)
     differs = verdict.late | (same & (change > NOTHING))
     searched = same | verdict.late | (verdict.quiet & jnp.isfinite(state.search.high))
-    search, again, P_again = narrow(state.search, state.P, state.P_trial, P_goal, differs, arrival.walk.way, settings)
-    searched = searched & ~arrival.walking
+    search, again, P_again = narrow(state.search, state.P, state.P_trial, P_part, differs, arrival.walk.way, settings)
+    # a packet that goes round for ever, as masses of several tables let it, tells nothing
+    searched = searched & ~arrival.walking & (arrival.walk.steps < MAX_WALK)
     search, again = choose(searched, search, state.search), searched & again
     goes = verdict.accepted & ~arrival.walking & ~again
     # a packet that comes back to where it began: masses of several tables release energy around a loop for ever

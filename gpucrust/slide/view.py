@@ -183,14 +183,15 @@ def crossing(state: SlideState, view: View, settings: Settings) -> tuple[Array, 
         own = sliding_fusion & (first == state.slider.first) & (second == state.slider.second)
         own = own | (sliding_fusion & (first == state.slider.second) & (second == state.slider.first))
         held = state.slides & ~sliding_fusion & state.regulated
-        beyond = (view.ratio < FUSION_THRESHOLD - near) & ~own & ~held & (state.ratio >= FUSION_THRESHOLD)
-        known = jnp.isfinite(state.ratio)
-        before = jnp.where(known, state.ratio, 0.0)
-        secant = jnp.where(known, (before - FUSION_THRESHOLD + near / 2) / (before - view.ratio), 0.5)
-        # the burn time of a nuclide that grows from nothing is far from linear
-        secant = jnp.where(state.rounds % 4 == 3, secant / 2, secant)
+        # a nuclide that was not there yet, however fast it fuses, does so at the end of the move
+        there = jnp.isfinite(state.ratio) & (state.ratio >= FUSION_THRESHOLD)
+        beyond = (view.ratio < FUSION_THRESHOLD - near) & ~own & ~held & there
+        before = jnp.where(there, state.ratio, 0.0)
+        secant = (before - FUSION_THRESHOLD + near / 2) / (before - view.ratio)
         part = jnp.append(part, jnp.where(beyond, secant, jnp.inf))
     nearest = jnp.min(part)
+    # secants from the start come nearer too slowly where a nuclide grows from next to nothing: begin from half way
+    nearest = jnp.where(state.rounds % 4 == 3, nearest / 2, nearest)
     long_enough = jnp.log(state.P_trial / state.P) > SHORTEST
     P = state.P * (state.P_trial / state.P) ** jnp.clip(nearest, 0.02, 1 - 1e-9)
     return state.moving & jnp.isfinite(nearest) & long_enough, P
