@@ -31,7 +31,7 @@ from gpucrust.slide.state import (
     no_label,
 )
 from gpucrust.slide.verdict import Arrival, Decision, Verdict, decide, follow, judge, slots_of
-from gpucrust.slide.view import FUSION_MARGINAL, Choice, View, find, look, pair_index
+from gpucrust.slide.view import FUSION_MARGINAL, Choice, View, find, look
 from gpucrust.stepper import GUARD, Member, Output, Settings
 
 
@@ -204,10 +204,10 @@ def slide_step(
         trace_row=jnp.stack([jnp.asarray(v, float) for v in trace]),
     )
 
-    pair = pair_index(verdict.choice.first, verdict.choice.second, slots)
-    fused = burns & (verdict.label.channel == CHANNELS) & (jnp.arange(state.ratio.shape[0]) == pair)
-    # what is made by a slide may burn whenever there is a little of it
+    # what is made by a slide may burn whenever there is a little of it, with whatever is the fastest
     i, j = np.triu_indices(slots)
+    a, b = verdict.choice.first, verdict.choice.second
+    fused = burns & (verdict.label.channel == CHANNELS) & ((i == a) | (j == a) | (i == b) | (j == b))
     plenty = jnp.minimum(view.Y[i], view.Y[j]) > member.chunk
     regulated = (state.regulated | fused) & ~(starts & plenty & (view.ratio > FUSION_MARGINAL))
     # a burn that leaves its trigger marginal makes it the partner; one of a whole stock leaves the partner as it was

@@ -183,11 +183,12 @@ def crossing(state: SlideState, view: View, settings: Settings) -> tuple[Array, 
         own = sliding_fusion & (first == state.slider.first) & (second == state.slider.second)
         own = own | (sliding_fusion & (first == state.slider.second) & (second == state.slider.first))
         held = state.slides & ~sliding_fusion & state.regulated
-        # a nuclide that was not there yet, however fast it fuses, does so at the end of the move
-        there = jnp.isfinite(state.ratio) & (state.ratio >= FUSION_THRESHOLD)
+        # a nuclide that was not there yet fuses with others at the end of the move, with itself once there is enough
+        known = jnp.isfinite(state.ratio)
+        there = (known | (jnp.asarray(f.first) == jnp.asarray(f.second))) & (state.ratio >= FUSION_THRESHOLD)
         beyond = (view.ratio < FUSION_THRESHOLD - near) & ~own & ~held & there
-        before = jnp.where(there, state.ratio, 0.0)
-        secant = (before - FUSION_THRESHOLD + near / 2) / (before - view.ratio)
+        before = jnp.where(known & there, state.ratio, 0.0)
+        secant = jnp.where(known, (before - FUSION_THRESHOLD + near / 2) / (before - view.ratio), 0.5)
         part = jnp.append(part, jnp.where(beyond, secant, jnp.inf))
     nearest = jnp.min(part)
     # secants from the start come nearer too slowly where a nuclide grows from next to nothing: begin from half way
