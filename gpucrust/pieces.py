@@ -21,8 +21,8 @@ CLOSE = 1e-7
 """Points of a curve closer than this in ln P are one: their difference would be rounding."""
 LEAST_JUMP = 1e-6
 """MeV; where there are no free neutrons and no lattice, mu_e is a function of P, and its jumps are rounding."""
-SLIDE_JUMP = 0.01
-"""MeV; less is the depth beyond its threshold in which a move of the slide engine may end."""
+SLIDE_JUMP = 0.03
+"""MeV; less may burn at the end of a move of the slide engine, where a nuclide that it has made fuses with others."""
 TOOTH = 2.0
 """Where mu_e rises between two segments by less than this many times the fall of the burn before, the rise is one
 more tooth of the saw, and one segment takes over from the other without a frozen stretch between them."""
