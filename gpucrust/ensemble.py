@@ -412,7 +412,7 @@ def _evolve(
                 )
         for numbers, results in harvest:  # of the round before, while lanes are under way
             keep(numbers, results)
-        taken = [crew.harvest(len(pressures), stepper, Y_initial) for crew in crews]
+        taken = [crew.harvest(Y_initial) for crew in crews]
         harvest = [(numbers, results) for numbers, results in taken if numbers.size]
         for numbers, results in harvest:
             done += numbers.size
@@ -476,18 +476,18 @@ class _Crew:
             beyond = np.full(room - len(taken), n_lanes)
             self.lanes = refill(self.lanes, fresh, jnp.asarray(np.concatenate([places, beyond])))
 
-    def harvest(self, n_pressure: int, stepper: Stepper, Y_initial: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    def harvest(self, Y_initial: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         """Take out the members that have ended: their numbers, and results. Y_initial: (members,) nuclei per baryon."""
-        ended = np.empty(0, int)
-        if self.lanes is not None:
-            status = np.asarray(self.lanes.state.status)
-            ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))
+        if self.lanes is None:
+            return np.empty(0, int), {}
+        status = np.asarray(self.lanes.state.status)
+        ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))
         members = self.occupant[ended]
-        results = _empty_results(ended.size, n_pressure, stepper)
-        if self.lanes is not None and ended.size:
-            _harvest(self.lanes, ended, np.arange(ended.size), results)
-            results["mismatch"] /= Y_initial[members]
-            self.occupant[ended] = -1
+        if ended.size == 0:
+            return members, {}
+        results = _harvest(self.lanes, ended)
+        results["mismatch"] = results["mismatch"] / Y_initial[members]
+        self.occupant[ended] = -1
         return members, results
 
 
@@ -510,8 +510,8 @@ def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
     }
 
 
-def _harvest(lanes: Lanes, ended: np.ndarray, members: np.ndarray, results: dict[str, Any]) -> None:
-    """Take the results of the lanes that have ended."""
+def _harvest(lanes: Lanes, ended: np.ndarray) -> dict[str, Any]:
+    """The results of the lanes that have ended, by the names of `_empty_results`."""
     places = np.resize(ended, padded(len(ended), len(lanes.profile)))
     found = jax.tree.map(lambda x: np.asarray(x)[: len(ended)], results_of(lanes, places))
     ok = found["status"] == Status.OK
@@ -520,9 +520,7 @@ def _harvest(lanes: Lanes, ended: np.ndarray, members: np.ndarray, results: dict
     for name in ("profile", "abundances"):  # (member, pressure, ...)
         if found[name] is not None:
             found[name] = np.where(ok[:, None, None], found[name], np.nan)
-    for name, values in found.items():
-        if values is not None:
-            results[name][members] = values
+    return found
 
 
 def recorded_steps(evolution: Evolution, member: int) -> dict[str, np.ndarray]:
