@@ -124,10 +124,10 @@ def with_events(record: Record, deeds: np.ndarray, step: float, parameters: Para
 
     deeds: (steps, 2) of the packet before and after, 0 where its way is the same; step: longest move in ln P.
     """
-    event, move = record.event.copy(), record.move.copy()
+    move = record.move.copy()
     ends = move == Move.EVENT
     parts = np.any(deeds > 0, axis=1)
-    candidates = np.stack([np.where(parts[:, None], [-1] * 4, event), *decisions(deeds)])
+    candidates = np.stack([np.where(parts[:, None], -1, record.event), *decisions(deeds)])
     value, fusion = values_of(candidates, record, parameters), candidates[..., 2] == CHANNELS
     near = np.abs(value) < AT_THRESHOLD
     near |= ~fusion & (candidates[..., 3] < 0) & (np.abs(value - THRESHOLD) < AT_THRESHOLD)

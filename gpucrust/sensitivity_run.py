@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
@@ -10,6 +11,7 @@ from gpucrust.config import SweepError
 from gpucrust.masses.liquid_drop import LiquidDropConstants
 from gpucrust.planning import Plan
 from gpucrust.recording import record_crusts
+from gpucrust.replay import Parameters
 from gpucrust.sensitivity import Crusts, make_crusts
 from gpucrust.sensitivity_dataset import sensitivity_dataset
 from gpucrust.sensitivity_outputs import check_names
@@ -17,15 +19,18 @@ from gpucrust.sensitivity_parameters import parameters_of
 from gpucrust.sequence import Record
 
 
-def record_evolutions(plan: Plan) -> list[Record | None]:
-    """Records of a plan's distinct evolutions; None for one that has no result. float64 must be on."""
+def record_evolutions(plan: Plan) -> tuple[list[Record | None], list[Parameters]]:
+    """Records of a plan's distinct evolutions, None for one that has no result, and their parameters with g = 1.
+
+    float64 must be on.
+    """
     members, physics = plan.evolutions, plan.physics
     parameters = [
         parameters_of(plan.models[members.model[e]], e, members, physics, 1.0, float(members.g_mdot[e]))
         for e in range(plan.n_evolutions)
     ]
     ashes = plan.sweep.ash_fractions()
-    return record_crusts(members, plan.models, ashes, plan.pressures, physics, plan.stepper, parameters)
+    return record_crusts(members, plan.models, ashes, plan.pressures, physics, plan.stepper, parameters), parameters
 
 
 def crusts_of(plan: Plan) -> tuple[Crusts, np.ndarray]:
@@ -38,21 +43,21 @@ def crusts_of(plan: Plan) -> tuple[Crusts, np.ndarray]:
     for name in ("one_component", "neutrino_fraction"):
         if getattr(physics, name):
             raise SweepError(f"physics.{name}: derivatives are made without it")
-    recorded = record_evolutions(plan)
+    recorded, of_evolutions = record_evolutions(plan)
     evolution = plan.evolution_of.ravel()
     members = np.array([m for m, e in enumerate(evolution) if recorded[e] is not None])
     if members.size == 0:
         raise SweepError("no member of this sweep has a result; gpucrust run says why")
     a = plan.sweep.axes
-    model, *_, g, mdot = np.unravel_index(members, plan.evolution_of.shape)
+    *_, g, mdot = np.unravel_index(members, plan.evolution_of.shape)
     records, parameters = [], []
     for k, m in enumerate(members):
         e = int(evolution[m])
         own = recorded[e]
         assert own is not None
         records.append(own)
-        at = a.g[g[k]], a.mdot[mdot[k]]
-        parameters.append(parameters_of(plan.models[model[k]], e, plan.evolutions, plan.physics, *at))
+        at = {"g": jnp.asarray(float(a.g[g[k]])), "mdot": jnp.asarray(float(a.mdot[mdot[k]]))}
+        parameters.append(of_evolutions[e]._replace(**at))
     return make_crusts(records, parameters, plan.sweep.output.layer_cut), members
 
 
