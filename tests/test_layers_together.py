@@ -18,7 +18,7 @@ from gpucrust.slopes import frozen_slope
 from gpucrust.status import Status
 
 SWEEP = {
-    "axes": {"mass_model": ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"], "ash": ["iron", "mixture", "edge"], "sample": 6},
+    "axes": {"mass_model": ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"], "ash": ["iron", "mixture", "edge"], "sample": 24},
     "ash": {"iron": {"Fe56": 1.0}, "mixture": {"Zn64": 0.4, "Pd106": 0.6}, "edge": {"Nd150": 1.0}},
     "physics": {"policy": "unmixed"},
     "perturbation": {"sigma": 0.5},
@@ -33,7 +33,7 @@ def plan():
 
 @pytest.fixture(scope="module")
 def evolution(plan):
-    """54 crusts, of which those of the ash `edge` fail."""
+    """216 crusts, of which those of the ash `edge` fail."""
     everyone = plan.evolutions
     result = evolve(everyone, plan.models, plan.sweep.ash_fractions(), plan.pressures, plan.physics, plan.stepper)
     np.testing.assert_array_equal(result.status == Status.CHART_EDGE, everyone.ash == 2)
