@@ -1,10 +1,11 @@
-"""Runs of many crusts to a file, summaries only: members per second, processor time, memory beside what was foretold.
+"""Runs of many crusts to a file: members per second, processor time, memory beside what was foretold.
 
-    python benchmarks/many.py --members 1000 [--P-end 3e31] [--lanes 0]
+    python benchmarks/many.py --members 1000 [--P-end 3e31] [--lanes 0] [--profiles]
 
 FRDM95 with mass errors of 0.3 MeV, 56Fe, policy mixed, pressures recorded every 0.01 in ln P from 1e27 dyn cm^-2. With
-P-end 3e27 a crust is a few reactions, and 100,000 are minutes. A run of 600 before it compiles, or loads what was
-compiled; memory is the largest resident set of the process.
+P-end 3e27 a crust is a few reactions, and 100,000 are minutes. Summaries go to netCDF, with --profiles everything to a
+Zarr store. A run of 600 before it compiles, or loads what was compiled; memory is the largest resident set of the
+process.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from gpucrust.planning import Plan, make_chunks, make_plan
 WARM = 600
 
 
-def plan_of(members: int, P_end: float, lanes: int) -> Plan:
+def plan_of(members: int, P_end: float, lanes: int, profiles: bool) -> Plan:
     """A sweep over draws of mass errors; lanes: of a crew, 0 lets gpucrust choose."""
     return make_plan(
         check_sweep(
@@ -31,7 +32,7 @@ def plan_of(members: int, P_end: float, lanes: int) -> Plan:
                 "physics": {"policy": "mixed"},
                 "perturbation": {"sigma": 0.3},
                 "stepper": {"P_end": P_end, "batch": lanes},
-                "output": {"profiles": False, "ground_state": False},
+                "output": {"profiles": profiles, "ground_state": False},
             }
         )
     )
@@ -43,12 +44,15 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--members", type=int, default=1000)
     parser.add_argument("--P-end", type=float, default=3e31, help="dyn cm^-2")
     parser.add_argument("--lanes", type=int, default=0, help="of a crew; 0 lets gpucrust choose")
+    parser.add_argument("--profiles", action="store_true", help="profiles too, into a Zarr store")
     options = parser.parse_args(arguments)
-    plan = plan_of(options.members, options.P_end, options.lanes)
+    suffix = ".zarr" if options.profiles else ".nc"
+    sizes = (min(WARM, options.members), options.members)
+    warm, plan = (plan_of(n, options.P_end, options.lanes, options.profiles) for n in sizes)
     with tempfile.TemporaryDirectory() as folder:
-        run_to_file(plan_of(min(WARM, options.members), options.P_end, options.lanes), Path(folder) / "warm.nc")
+        run_to_file(warm, Path(folder) / f"warm{suffix}")
         started, processor = time.perf_counter(), time.process_time()
-        run_to_file(plan, Path(folder) / "many.nc")
+        run_to_file(plan, Path(folder) / f"many{suffix}")
         seconds, processor = time.perf_counter() - started, time.process_time() - processor
     crews, lanes = crews_and_lanes_of(plan, plan.n_evolutions)
     row = {
