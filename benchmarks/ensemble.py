@@ -17,7 +17,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gpucrust.ensemble import Members, Physics, Stepper, crews_and_lanes, evolve
+from gpucrust.crews import crews_and_lanes, lane_bytes
+from gpucrust.ensemble import Members, Physics, Stepper, evolve
 from gpucrust.masses import load_model
 from gpucrust.planning import recorded_pressures
 
@@ -93,7 +94,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, float | str]]:
             result = evolve(members, models, ashes, pressures, Physics(), stepper, batch=lanes or None)
             times.append(time.perf_counter() - start)
         rate, steps = n / times[1], result.n_steps.mean()
-        crews, used = crews_and_lanes(n, lanes or None)
+        crews, used = crews_and_lanes(n, lanes or None, lane_bytes(len(pressures), stepper))
         size = sum(values[0].nbytes for values in result.profiles.values()) + result.segments[0].nbytes
         cost = 1e6 / (rate * steps)
         values = (f"jax {engine}", device, n, f"{crews} x {used}", rate, rate * seconds, steps, cost, size)

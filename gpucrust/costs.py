@@ -11,16 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from gpucrust.config import SweepError
-from gpucrust.ensemble import LANE_GROUP, Progress, crews_and_lanes, evolve, on_cpu
+from gpucrust.crews import HARVEST, LANE_GROUP, crews_and_lanes, lane_bytes, on_cpu
+from gpucrust.ensemble import Progress, evolve
 from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, Plan
 from gpucrust.records import records_of
 
 PROGRAM = 1300 * 2**20
 """Bytes of Python, JAX and a program while it is compiled; 700 MiB where it is found compiled."""
-LANE, LANE_POINT = 200_000, 80
-"""Bytes of the device a lane, and recorded pressure of it: masses with errors, segments, state; the profile."""
 RESULT, RESULT_POINT = 40_000, 160
-"""Bytes of results, in two copies, when the members of all lanes end together."""
+"""Bytes of the results of a lane, in two copies."""
 WAITING = 500
 """Bytes of an evolution of which nothing has begun."""
 COPIES = 3
@@ -33,15 +32,16 @@ CALIBRATION = 20.0
 
 def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
     """Crews, and lanes in each, of a process that has n evolutions of a plan to compute."""
-    return crews_and_lanes(min(n, STREAM), plan.sweep.stepper.batch or None)
+    size = lane_bytes(len(plan.pressures), plan.stepper)
+    return crews_and_lanes(min(n, STREAM), plan.sweep.stepper.batch or None, size)
 
 
 def working_memory(plan: Plan, chunks: Chunks) -> int:
     """Of a process that computes and writes chunk by chunk, bytes; without a GPU's."""
     lanes, points = math.prod(crews_and_lanes_of(plan, chunks.n)), len(plan.pressures)
-    evolving = lanes * (RESULT + RESULT_POINT * points) + WAITING * min(chunks.n, STREAM)
+    evolving = min(lanes, HARVEST) * (RESULT + RESULT_POINT * points) + WAITING * min(chunks.n, STREAM)
     if on_cpu():
-        evolving += lanes * (LANE + LANE_POINT * points)
+        evolving += lanes * lane_bytes(points, plan.stepper)
     # chunks under way have parts of records, and one is put together and written
     evolving += 2 * plan.evolution_bytes * min(chunks.n, lanes + 2 * chunks.size)
     block = COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from gpucrust.config import Sweep, SweepError
-from gpucrust.ensemble import LANE_GROUP, Members, Physics, Stepper
+from gpucrust.crews import LANE_GROUP
+from gpucrust.ensemble import Members, Physics, Stepper
 from gpucrust.masses import MassModel, MissingTableError, load_model
 from gpucrust.nuclide import ELEMENTS
 

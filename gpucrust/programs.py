@@ -13,6 +13,7 @@ import functools
 import hashlib
 import os
 import pickle
+import time
 import uuid
 import zlib
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from gpucrust.cache import KEEP_PROGRAMS
 P = ParamSpec("P")
 T = TypeVar("T")
 CONFIG: Any = jax.config
+UNUSED = 90 * 86400.0
+"""Seconds after which a program that no process has asked for is removed."""
 KNOWN: dict[tuple, Callable[..., Any]] = {}
 """Programs of this process: functions of the leaves of the arguments."""
 
@@ -85,7 +88,10 @@ def _source() -> str:
 def _find(path: Path, trace: Callable[[], bytes], n_donated: int) -> Callable[..., Any] | None:
     """The program kept at `path`, or else traced and kept there; None if JAX cannot export it."""
     with suppress(Exception):  # it is not there, or cut short
-        return _program(path.read_bytes(), n_donated)
+        program = _program(path.read_bytes(), n_donated)
+        with suppress(OSError):
+            os.utime(path)
+        return program
     with suppress(Exception):  # what is wrong with the arguments shows without export too
         whole = trace()
         program = _program(whole, n_donated)
@@ -123,3 +129,7 @@ def _write(path: Path, whole: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    for old in path.parent.glob("*-program"):
+        with suppress(OSError):  # others remove them too
+            if time.time() - old.stat().st_mtime > UNUSED:
+                old.unlink()

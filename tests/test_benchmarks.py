@@ -3,6 +3,8 @@
 import importlib.util
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -55,3 +57,29 @@ def test_limits_are_of_what_a_crust_takes(capsys):
         assert 0 < one["limit, crusts/s"] <= one[by_work]
         assert one["measured is below by"] == pytest.approx(one["limit, crusts/s"] / 100)
     assert "bytes" in capsys.readouterr().out
+
+
+def test_what_a_compiled_loop_does_is_counted():
+    """Seven times round: one launch that reads and writes 100 numbers, but for what counts the laps."""
+    compiled = benchmark("compiled")
+    loop = jax.jit(lambda x: jax.lax.fori_loop(0, 7, lambda _, x: jnp.sin(x) * x + 1, x))
+    text = loop.lower(jax.ShapeDtypeStruct((100,), jnp.float32)).compile().as_text()
+    counts = compiled.count(*compiled.instructions(text))
+    assert counts["asked"] == 0
+    assert 7 <= counts["launches"] <= 16
+    assert 7 * 800 <= counts["bytes"] <= 8 * 800 + 200
+
+
+def test_bytes_are_of_the_parts_that_a_program_picks_or_changes():
+    compiled = benchmark("compiled")
+    program = jax.jit(lambda x, i: x.at[i].set(2 * x[i + 1]), donate_argnums=0)
+    shapes = jax.ShapeDtypeStruct((10_000,), jnp.float32), jax.ShapeDtypeStruct((), jnp.int32)
+    counts = compiled.count(*compiled.instructions(program.lower(*shapes).compile().as_text()))
+    assert 0 < counts["bytes"] < 100
+
+
+def test_the_engine_is_counted_as_compiled(capsys):
+    row = benchmark("compiled").main(["--lanes", "8", "--platform", "cpu"])
+    assert row["launches a step"] > 1
+    assert 0 < row["by both"] < row["crusts/s at most, by bytes"]
+    assert "GiB" in capsys.readouterr().out

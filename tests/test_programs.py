@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 from typing import NamedTuple
 
@@ -69,6 +70,22 @@ def test_a_program_is_traced_once_and_read_by_the_next_process(folder):
         assert_right(call())
         programs.KNOWN.clear()  # as in a new process
     assert len(traced) == len(kept_files(folder)) == 1
+
+
+def test_programs_that_nobody_asks_for_are_removed(folder):
+    """When another is kept; one that is read is asked for."""
+    call()
+    old = time.time() - 2 * programs.UNUSED
+    (unused,) = kept_files(folder)
+    os.utime(unused, (old, old))
+    programs.KNOWN.clear()
+    call()
+    call(times=4)
+    assert len(kept_files(folder)) == 2
+    os.utime(unused, (old, old))
+    call(times=5)
+    assert len(kept_files(folder)) == 2
+    assert not unused.exists()
 
 
 def test_programs_differ_by_all_that_they_follow_from(folder, monkeypatch):

@@ -10,8 +10,9 @@ import reference
 import slide
 from crusts import ASHES, G_MDOT, members, take
 
+from gpucrust import crews as crews_module
 from gpucrust import ensemble as ensemble_module
-from gpucrust import eos
+from gpucrust import eos, lanes
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.ensemble import Physics, Stepper, evolve, evolve_each, recorded_steps
 from gpucrust.masses import load_model
@@ -217,11 +218,15 @@ def test_the_lattice_moves_a_threshold_by_the_closed_form(lattice_paths):
 
 
 @pytest.mark.parametrize(
-    ("crews", "lanes", "order"),
-    [(1, 8, CRUSTS), (2, 8, CRUSTS[::-1]), (1, 16, np.random.default_rng(0).permutation(15)), (1, 8, [7])],
+    ("crews", "n_lanes", "at_a_time", "order"),
+    [(1, 8, 8, CRUSTS), (2, 8, 8, CRUSTS[::-1]), (1, 16, 1, np.random.default_rng(0).permutation(15)), (1, 8, 8, [7])],
 )
-def test_results_do_not_depend_on_lane_order_batch_size_padding_or_crews(crusts, monkeypatch, crews, lanes, order):
-    monkeypatch.setattr(ensemble_module, "crews_and_lanes", lambda n_members, batch: (crews, lanes))
+def test_results_do_not_depend_on_lane_order_batch_size_padding_or_crews(
+    crusts, monkeypatch, crews, n_lanes, at_a_time, order
+):
+    """Nor on how many lanes' results are taken out at a time."""
+    monkeypatch.setattr(ensemble_module, "crews_and_lanes", lambda *_: (crews, n_lanes))
+    monkeypatch.setattr(crews_module, "HARVEST", at_a_time)
     order = np.array(order)
     result = run(take(members(5, 3), order))
     for key, values in result.profiles.items():
@@ -266,7 +271,7 @@ def test_a_crust_of_too_many_segments_ends_and_disturbs_no_neighbour(crusts, mon
     """With room for as many as half of the crusts have: the others end when theirs is full."""
     counts = np.sum(~np.isnan(crusts.segments[:, :, 0]), axis=1)
     room = int(np.median(counts))
-    for module in (account, ensemble_module):
+    for module in (account, ensemble_module, lanes):
         monkeypatch.setattr(module, "MAX_SEGMENTS", room)
     try:
         jax.clear_caches()

@@ -8,7 +8,7 @@ import pytest
 from crusts import ASHES, G_MDOT, members, take
 
 from gpucrust import ensemble as ensemble_module
-from gpucrust import eos
+from gpucrust import eos, lanes
 from gpucrust import stepper as stepper_module
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.ensemble import Physics, evolve
@@ -155,7 +155,7 @@ def test_failures_are_values_and_disturb_no_neighbour(models):
 
 
 def test_more_segments_than_there_is_room_for_are_a_status(models, monkeypatch):
-    for module in (stepper_module, ensemble_module):
+    for module in (stepper_module, ensemble_module, lanes):
         monkeypatch.setattr(module, "MAX_SEGMENTS", 3)
     pressures = np.geomspace(1e27, 6e29, 20)  # four electron captures of 56Fe and its daughters
     result = evolve(members(1, 1), models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01))

@@ -1,11 +1,14 @@
 """Plans: which evolutions a sweep needs, and what it costs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from gpucrust import costs
+from gpucrust import costs, crews
 from gpucrust.config import SweepError, check_sweep
 from gpucrust.costs import check_dataset, check_work, working_memory
+from gpucrust.ensemble import Stepper
 from gpucrust.planning import Chunks, blocks, make_chunks, make_plan, recorded_pressures
 from gpucrust.sweep import on_device
 
@@ -125,12 +128,28 @@ def test_fewer_lanes_are_the_remedy_where_lanes_need_the_memory(monkeypatch):
 def test_memory_of_summaries_goes_with_lanes_not_with_members(monkeypatch):
     """100,000 members fit in 16 GiB, on a CPU and beside a GPU, and ten times as many need little more."""
     few, many, more = (plan_of({"sample": n}, **SUMMARIES) for n in (2000, 100_000, 1_000_000))
-    for crews, lanes, on_cpu in ((16, 256, True), (1, 32768, False)):
-        monkeypatch.setattr(costs, "crews_and_lanes", lambda *_, crews=crews, lanes=lanes: (crews, lanes))
+    for n_crews, lanes, on_cpu in ((16, 256, True), (1, 65536, False)):
+        monkeypatch.setattr(costs, "crews_and_lanes", lambda *_, n=n_crews, lanes=lanes: (n, lanes))
         monkeypatch.setattr(costs, "on_cpu", lambda on_cpu=on_cpu: on_cpu)
         assert working_memory(many, make_chunks(many)) < 16 * 2**30
         assert working_memory(many, make_chunks(many)) < 1.1 * working_memory(few, make_chunks(few))
         assert working_memory(more, make_chunks(more)) < 1.2 * working_memory(many, make_chunks(many))
+
+
+@pytest.mark.parametrize("free", [1 << 33, 1 << 40, None])
+def test_lanes_fit_the_memory_of_a_gpu(free, monkeypatch):
+    """As many as do, or as are worth it; a device may not tell what it has."""
+    gpu = SimpleNamespace(platform="gpu", memory_stats=lambda: free and {"bytes_limit": free})
+    monkeypatch.setattr(crews.jax, "local_devices", lambda: [gpu])
+    monkeypatch.setattr(crews, "on_cpu", lambda: False)
+    size = crews.lane_bytes(1032, Stepper())
+    n_crews, lanes = crews.crews_and_lanes(10**6, None, size)
+    assert n_crews == 1
+    assert lanes & (lanes - 1) == 0
+    if free == 1 << 33:
+        assert lanes * size < free < 4 * lanes * size
+    else:
+        assert lanes == crews.MAX_LANES["gpu"] >= 50_000
 
 
 def test_more_members_than_can_be_counted():
