@@ -45,7 +45,7 @@ def working_memory(plan: Plan, chunks: Chunks) -> int:
     # chunks under way have parts of records, and one is put together and written
     evolving += 2 * plan.evolution_bytes * min(chunks.n, lanes + 2 * chunks.size)
     block = COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)
-    return PROGRAM + max(evolving, block)
+    return PROGRAM + evolving + block  # what evolving took is not given back while blocks are written
 
 
 def dataset_memory(plan: Plan) -> int:
