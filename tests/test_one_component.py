@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +21,6 @@ from gpucrust.nuclide import nuclide_name, parse_nuclide
 from gpucrust.planning import Plan, make_plan, recorded_pressures
 from gpucrust.status import Status
 from gpucrust.stepper import TRACED
-
-SWEEP = Path(__file__).parent.parent / "sweeps" / "one_component.toml"
 
 FUSED = "Cr96"  # by a fusion that happens at the density that the sweep file gives
 
@@ -193,6 +190,8 @@ def one_component(**more) -> dict:
     [
         ({"policy": "unmixed"}, "one_component needs policy"),
         ({"fusion_density": {"Xx": 1e12}}, "'Xx' is no element"),
+        ({"fusion_density": {"Fe": 1e10}}, "'Fe' is no element from Be to Si"),  # it would never fuse
+        ({"fusion_density": {"He": 1e10}}, "'He' is no element from Be to Si"),
         ({"fusion_density": {"Mg": -1.0}}, "fusion_density.Mg"),
         ({"fusion_density": {"Mg": 1e12}, "one_component": False}, "fusion_density needs one_component"),
     ],
