@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gpucrust.eos import NEUTRON_MATTER
 from gpucrust.nuclide import ELEMENTS, parse_nuclide
+from gpucrust.pycno import Z_HEAVIEST, Z_LIGHTEST
 from gpucrust.textfile import read_text
 
 MAX_AXIS = 1_000_000
@@ -132,15 +133,15 @@ class PhysicsSection(_Section):
     neutrino_fraction: float = Field(0.0, ge=0, le=1, description="of electron captures' energy, lost in neutrinos")
     one_component: bool = Field(False, description="all nuclei convert together, as in Haensel & Zdunik (1990)")
     fusion_density: dict[str, Positive] = Field(
-        {}, description="g cm^-3 by element from which its nuclei fuse; those not named never do; {}: by burn time"
+        {}, description="g cm^-3 by element, Be to Si, from which it fuses; those not named never do; {}: by burn time"
     )
 
     @field_validator("fusion_density")
     @classmethod
     def _elements(cls, value: dict[str, float]) -> dict[str, float]:
         for name in value:
-            if name not in ELEMENTS[2:]:
-                raise ValueError(f"'{name}' is no element from He to Nd")
+            if name not in ELEMENTS[Z_LIGHTEST : Z_HEAVIEST + 1]:
+                raise ValueError(f"'{name}' is no element from Be to Si, and no other fuses")
         return value
 
     @model_validator(mode="after")

@@ -142,7 +142,7 @@ def plot_map(ds: xr.Dataset) -> Figure:
         mesh = panel.pcolormesh(
             ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, vmin=low, vmax=high, cmap="cividis", shading="nearest"
         )
-        if np.nanmin(field) < 0 < np.nanmax(field):
+        if (field < 0).any() and (field > 0).any():
             lines = panel.contour(ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, levels=[0.0], colors=[BLACK])
             panel.clabel(lines, fmt={0.0: "$J_n=J_{acc}$"}, fontsize="small")
         panel.set_xscale("log")

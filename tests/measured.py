@@ -47,9 +47,9 @@ def profiles() -> dict[str, list[list[float]]]:
     }
 
 
-def one_component_crust() -> tuple[Plan, Evolution]:
+def one_component_crust(*overrides: str) -> tuple[Plan, Evolution]:
     """The crust of sweeps/one_component.toml, with its reactions and its composition."""
-    plan = make_plan(load_sweep(ONE_COMPONENT))
+    plan = make_plan(load_sweep(ONE_COMPONENT, overrides))
     ash, stepper = plan.sweep.ash_fractions(), Stepper(trace=100, composition=True)
     return plan, evolve(plan.evolutions, plan.models, ash, plan.pressures, plan.physics, stepper)
 

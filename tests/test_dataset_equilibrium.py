@@ -1,17 +1,23 @@
 """What the dataset says of diffusion equilibrium: identities between its variables, then CS20's size of the flux."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import reference
+from crusts import ASHES, G_MDOT
 
 import gpucrust
 from gpucrust import eos, ground_state
-from gpucrust.constants import ATOMIC_MASS_UNIT_GRAM, DYN_PER_CM2
+from gpucrust.config import load_sweep
+from gpucrust.constants import ATOMIC_MASS_UNIT_GRAM, DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.ensemble import Members, Physics, Stepper, evolve
 from gpucrust.layers import Regime, find_layers, ratios_along
 from gpucrust.masses import load_model
 from gpucrust.pieces import join_pieces
 from gpucrust.stepper import SEGMENT
 
+ROOT = Path(__file__).parent.parent
 G = [1e14, 2e14]
 MDOT = [6e4, 3e4]  # pairs of one product: (1e14, 6e4) and (2e14, 3e4)
 
@@ -95,6 +101,26 @@ def test_the_flux_is_of_the_order_of_eddingtons(ds):
         J_n = own.J_n.where(own.regime == Regime.DECREASING)
         assert 0.1 < float(J_n.max()) / 6.02e28 < 3
         assert float(J_n.min()) > 0
+
+
+def test_the_upper_panel_of_figure_1():
+    """The liquid drop, many components, as the sweep has it: a scalar code of the same rules gives the same crust."""
+    sweep = load_sweep(ROOT / "sweeps" / "figure1_liquid_drop.toml", ["optional_models=[]"]).model_dump()
+    assert sweep["axes"]["mass_model"][0] == "MB-refit"
+    sweep["axes"]["mass_model"] = ["MB-refit"]
+    ds, model = gpucrust.run(sweep).squeeze(), load_model("MB-refit")
+    P = ds.pressure.values
+    scalar = reference.evolve(
+        model.mixed, model.sources, ASHES["Fe56"], pressures=P, g_mdot=G_MDOT, chunk=0.002, policy="mixed"
+    )
+    np.testing.assert_allclose(ds.mu_e, scalar.mu_e, rtol=3e-3)
+    np.testing.assert_allclose(ds.rho, scalar.n_b * RHO_PER_N_B, rtol=6e-3)
+    np.testing.assert_allclose(ds.heat, scalar.heat, rtol=0, atol=0.01)
+    # smooth masses break equilibrium as well: mu_e falls once magnesium fuses
+    falls = ds.isel(layer=np.flatnonzero((ds.layer_regime == Regime.DECREASING) & (ds.layer_thickness > 5)))
+    np.testing.assert_allclose(falls.layer_P_end, [7.91e30], rtol=0.01)
+    assert {Regime.FLAT, Regime.STEEP} < set(ds.layer_regime.values)
+    assert "gs_mu_e" in ds
 
 
 def test_the_ground_state_is_in_equilibrium_by_the_same_code():

@@ -2,15 +2,16 @@
 
 import itertools
 import json
-from pathlib import Path
+import re
 
 import numpy as np
 import pytest
 from measured import FILE, one_component_crust, transitions
 from published import HZ90
-from reference import COLUMNS, DK, DZ, electrons, neutrons, solve_density
+from reference import COLUMNS, DK, DZ, FUSION, electrons, ln_fusion_rate, neutrons, solve_density
 from scipy.optimize import brentq
 
+import gpucrust
 from gpucrust import eos
 from gpucrust.config import SweepError, check_sweep
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
@@ -22,8 +23,6 @@ from gpucrust.nuclide import nuclide_name, parse_nuclide
 from gpucrust.planning import Plan, make_plan, recorded_pressures
 from gpucrust.status import Status
 from gpucrust.stepper import TRACED
-
-SWEEP = Path(__file__).parent.parent / "sweeps" / "one_component.toml"
 
 FUSED = "Cr96"  # by a fusion that happens at the density that the sweep file gives
 
@@ -98,11 +97,15 @@ def test_pressures_of_haensel_and_zdunik(number, name, published, crust, plan):
         assert ours == pytest.approx(published, rel=0.05 if published < 1e30 else 0.15)
 
 
-def test_the_validation_page_holds_these_pressures(crust):
+def test_the_pages_hold_these_pressures(crust):
     recorded = json.loads(FILE.read_text())["one component"]
     found = transitions(crust)[: len(HZ90)]
     assert [name for name, _ in recorded] == [name for name, _ in found], "run python tests/measured.py"
     np.testing.assert_allclose([P for _, P in recorded], [P for _, P in found], rtol=1e-6)
+    page = (FILE.parent / "one_component.md").read_text()
+    for (_, P), (_, theirs) in zip(found, HZ90, strict=True):
+        row = re.search(rf"\| {P:.3e} \| \w+ \| {theirs:.3e} \| ([\d.]+) \|".replace("e+", "e"), page)
+        assert float(row[1]) == pytest.approx(P / theirs, abs=6e-4), (P, theirs)
 
 
 def test_jumps_are_decreasing_layers_and_equilibrium_is_broken_between_them(crust, plan):
@@ -116,6 +119,51 @@ def test_jumps_are_decreasing_layers_and_equilibrium_is_broken_between_them(crus
     assert not np.any(layers.regime[~jumps] == Regime.DECREASING)
     # CS20, footnote 4: mu_e rises at frozen composition, faster than diffusion equilibrium lets it
     assert np.all(found.ratio[0, crust.profiles["Y_n"][0] > 0.1] > 1.1)
+
+
+def test_the_dataset_shows_what_footnote_4_of_cs20_says(plan):
+    """Every fall of mu_e is a layer without thickness; all between them is steep where most baryons are free."""
+    ds = gpucrust.run(
+        {
+            "axes": {"mass_model": "MB-refit"},
+            "physics": plan.sweep.physics.model_dump(),
+            "stepper": {"P_start": 1e30, "dlnP": 0.05},
+            "output": {"ground_state": False},
+        }
+    ).squeeze()
+    jumps = ds.layer_P_start == ds.layer_P_end
+    assert np.all(ds.layer_regime[jumps] == Regime.DECREASING)
+    assert np.all(ds.layer_regime[~jumps] == Regime.STEEP)
+    np.testing.assert_array_equal(ds.layer_thickness[jumps], 0)
+    falling = [P for name, P in HZ90 if P > 1e30 and name != FUSED]
+    assert np.all([np.any(np.abs(np.log(ds.layer_P_start[jumps] / P)) < 0.06) for P in falling])
+    deep = ds.pressure > 2.65e30
+    assert np.all(ds.regime[deep] == Regime.STEEP)
+    assert np.all(ds.equilibrium_ratio[deep] > 1.5)
+    assert np.all(ds.equilibrium_ratio[ds.X_n > 0.1] > 1.1)
+
+
+def test_nuclei_fuse_once_their_burn_time_is_the_time_of_compression():
+    """Without densities given, by the rates of the scalar code: magnesium as soon as it appears, silicon later."""
+    plan, crust = one_component_crust("physics.fusion_density={}")
+    rows = crust.trace[0, : crust.n_reactions[0]]
+    fused = {}
+    for i in np.flatnonzero(rows[:, TRACED.index("channel")] == FUSION):
+        P, pair = rows[i, TRACED.index("P")], 2 * rows[i, TRACED.index("amount")]
+        Z, N = divmod(int(rows[i, TRACED.index("nuclide")]), COLUMNS)
+        A, Y_e, Y_n = Z + N, Z * pair, 1 - (Z + N) * pair
+        mixture, matter = eos.Mixture(Y_e, Y_n, Z ** (5 / 3) * pair), eos.Matter(lattice=1.0)
+        n_b = float(eos.density_at_pressure(P, mixture, matter, eos.cold_density_guess(P, Y_e), 20))
+        rate = np.exp(ln_fusion_rate(Z, A, 1.0, Z, A, 1.0, True, n_b, 1 - Y_n, A, Z, n_b * Y_e))
+        burn_time = n_b * pair * 1e39 / rate / 2
+        fused[Z] = burn_time / (P * DYN_PER_CM2 / plan.products[0]), rows[i - 1, TRACED.index("P")] == P
+    assert list(fused) == [10, 12, 14]
+    for ratio, just_made in fused.values():
+        assert ratio < 1 if just_made else ratio == pytest.approx(1, rel=1e-6)
+    assert [just_made for _, just_made in fused.values()] == [True, True, False]
+    found = [name for name, _ in transitions(crust)]  # docs/one_component.md
+    at = found.index("Si50")
+    assert found[at : at + 5] == ["Si50", "Ti78", "Ca72", "Ar66", "S60"]
 
 
 # --- against a plain code, exact where the engine's thresholds are of second order in the amount
@@ -193,6 +241,8 @@ def one_component(**more) -> dict:
     [
         ({"policy": "unmixed"}, "one_component needs policy"),
         ({"fusion_density": {"Xx": 1e12}}, "'Xx' is no element"),
+        ({"fusion_density": {"Fe": 1e10}}, "'Fe' is no element from Be to Si"),  # it would never fuse
+        ({"fusion_density": {"He": 1e10}}, "'He' is no element from Be to Si"),
         ({"fusion_density": {"Mg": -1.0}}, "fusion_density.Mg"),
         ({"fusion_density": {"Mg": 1e12}, "one_component": False}, "fusion_density needs one_component"),
     ],

@@ -41,6 +41,12 @@ def test_map_shows_the_ratio_of_every_g_and_mdot(ds):
     np.testing.assert_allclose(mesh, np.log10(ds.max_J_ratio.isel(mass_model=0).squeeze().transpose("g", "mdot")))
 
 
+def test_a_model_without_layers_has_an_empty_map(ds):
+    none = ds.max_J_ratio.where(ds.mass_model != "DZ31")
+    figure = plots.plot_map(ds.assign(max_J_ratio=none))  # a warning would be an error
+    assert np.ma.getmaskarray(figure.axes[1].collections[0].get_array()).all()
+
+
 def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):
     extent, thickness = plots.plot_layers(ds).axes[:2]
     assert len(extent.patches) == ds.sizes["layer"]

@@ -21,6 +21,7 @@ from gpucrust.constants import ELECTRON_MASS
 from gpucrust.masses import liquid_drop
 from gpucrust.masses.duflo_zuker import N_RANGE, Z_RANGE, duflo_zuker
 from gpucrust.masses.tables import (
+    IMPLAUSIBLE,
     MassTable,
     MassTableError,
     MissingTableError,
@@ -172,9 +173,33 @@ def _table_builders(theories: Mapping[str, TableLoader]) -> dict[str, Builder]:
 
 def liquid_drop_sources(ame: str, constants: Path | None = None) -> Sources:
     """The liquid drop alone, for every nuclide: measured masses (of whichever `ame`) would spoil its smoothness."""
-    drop = liquid_drop.LiquidDropConstants.from_toml(constants) if constants else liquid_drop.MB_REFIT
-    citation = f"{liquid_drop.CITATION}; with the constants of {constants.name}" if constants else liquid_drop.CITATION
-    return Sources(np.stack([empty_chart(), liquid_drop.liquid_drop_chart(drop), empty_chart()]), citation)
+    if constants is None:
+        chart, citation = liquid_drop.liquid_drop_chart(), liquid_drop.CITATION
+    else:
+        chart = _user_drop(constants)
+        citation = f"{liquid_drop.CITATION}; with the constants of {constants.name}"
+    return Sources(np.stack([empty_chart(), chart, empty_chart()]), citation)
+
+
+def _user_drop(constants: Path) -> np.ndarray:
+    """Chart of the drop with a user's constants; refused, as tables of masses are, where they cannot be MeV and fm."""
+    chart = liquid_drop.liquid_drop_chart(liquid_drop.LiquidDropConstants.from_toml(constants))
+    difference = chart - energy_chart(packaged_table("AME2016"))
+    if not np.isfinite(chart[2:, 1:]).all() or np.nanmedian(np.abs(difference)) > IMPLAUSIBLE:
+        raise MassTableError(
+            f"{constants}: a drop of these constants has no masses, or half of them are over {IMPLAUSIBLE:.0f} MeV "
+            "from AME2016; MeV and fm are needed"
+        )
+    return chart
+
+
+def liquid_drop_table() -> MassTable:
+    """MB-refit for the nuclides of AME2016, also those beyond the chart."""
+    measured = packaged_table("AME2016")
+    Z, N = (numbers[measured.Z > 0] for numbers in (measured.Z, measured.N))
+    with jax.enable_x64(True):
+        mass_excess = np.asarray(liquid_drop.liquid_drop_mass_excess(Z, N)) - nuclear_energy(Z, np.zeros(len(Z)))
+    return MassTable("MB-refit", Z, N, mass_excess, liquid_drop.CITATION)
 
 
 BUILDERS: dict[str, Builder] = {
@@ -295,7 +320,7 @@ def _model_info(name: str) -> ModelInfo:
     nuclides: dict[Origin, int] = {
         origin: int(np.sum(model.origin == origin)) for origin in Origin if origin != Origin.NONE
     }
-    theories: dict[str, TableLoader] = {**THEORIES, "DZ31": dz31_table}
+    theories: dict[str, TableLoader] = {**THEORIES, "DZ31": dz31_table, "MB-refit": liquid_drop_table}
     theory = theories.get(name.removesuffix(WITH_DZ31))
     rms, count = rms_against_measured(theory()) if theory else (None, 0)
     return ModelInfo(name, True, "", nuclides, rms, count, model.citation)

@@ -1,7 +1,9 @@
 """The compressible liquid drop: laws of a relaxed drop, its limits, its derivatives; then the fit."""
 
+import importlib.util
 import tomllib
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,7 @@ from gpucrust.masses.liquid_drop import MB_REFIT, LiquidDropConstants, liquid_dr
 from gpucrust.masses.registry import nuclear_energy
 from gpucrust.masses.tables import MassTableError, packaged_table
 
+ROOT = Path(__file__).parents[2]
 NAMES = [field.name for field in fields(LiquidDropConstants)]
 SMOOTH = replace(MB_REFIT, pairing=0.0, wigner=0.0)
 # stable, neutron-rich of the crust, beyond drip, proton-rich, held at the least density
@@ -216,6 +219,14 @@ def test_rms_against_measured_masses_is_as_stated():
     difference = liquid_drop_mass_excess(Z, N) - nuclear_energy(Z, table.mass_excess[heavy])
     assert len(difference) == 2408
     np.testing.assert_allclose(np.sqrt(np.mean(difference**2)), 2.423, atol=1e-3)
+
+
+def test_the_script_fits_these_constants():
+    spec = importlib.util.spec_from_file_location("fit_liquid_drop", ROOT / "scripts" / "fit_liquid_drop.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    fitted = script.fit(*script.measured(packaged_table("AME2016")), script.FITTED)
+    np.testing.assert_allclose(list(asdict(fitted).values()), list(asdict(MB_REFIT).values()), rtol=1e-4)
 
 
 def test_captures_of_haensel_and_zdunik():

@@ -119,6 +119,18 @@ def test_the_liquid_drop_is_alone_and_everywhere():
     assert set(np.unique(model.origin[2:, 1:])) == {Origin.THEORY}
 
 
+@pytest.mark.parametrize("line", ["binding = 16271.5", "tension_exponent = 2458.2", "incompressibility = 0.23"])
+def test_constants_that_make_no_drop_are_refused_in_one_line(tmp_path, line):
+    path = tmp_path / "keV.toml"
+    path.write_text(line)
+    with pytest.raises(MassTableError, match="MeV and fm are needed") as error:
+        load_model("MB-refit", liquid_drop_constants=path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+    path.write_text("binding = 16.0\nsurface_tension = 1.2")
+    assert np.isfinite(load_model("MB-refit", liquid_drop_constants=path).mixed[2:, 1:]).all()
+
+
 def test_duflo_zuker_fills_only_where_it_holds():
     model = load_model("HFB21+DZ31")
     Z, N = np.nonzero(model.origin == Origin.DUFLO_ZUKER)
@@ -279,3 +291,4 @@ def test_known_models():
     assert models["HFB21+DZ31"].rms == pytest.approx(0.589, abs=5e-4)
     assert models["HFB21"].nuclides[Origin.DUFLO_ZUKER] == 0
     assert models["DZ31"].rms_nuclides == 977
+    assert (round(models["MB-refit"].rms, 3), models["MB-refit"].rms_nuclides) == (2.423, 2408)
