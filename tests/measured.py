@@ -17,7 +17,8 @@ from gpucrust.config import load_sweep
 from gpucrust.constants import DYN_PER_CM2, EDDINGTON_MDOT, RHO_PER_N_B
 from gpucrust.ensemble import Evolution, Stepper, evolve
 from gpucrust.masses import duflo_zuker, load_model
-from gpucrust.masses.registry import THEORIES, rms_against_measured
+from gpucrust.masses.catalogue import rms_against_measured
+from gpucrust.masses.registry import THEORIES
 from gpucrust.network import N_STRIDE
 from gpucrust.nuclide import nuclide_name
 from gpucrust.planning import Plan, make_plan

@@ -1,5 +1,6 @@
 """Nuclear masses: named models of measured, theoretical and Duflo-Zuker masses (CS20 2.1)."""
 
+from gpucrust.masses.catalogue import ModelInfo, known_models
 from gpucrust.masses.duflo_zuker import (
     DZ31_COEFFICIENTS,
     DZ31_DEFORMED_NAMES,
@@ -14,12 +15,10 @@ from gpucrust.masses.registry import (
     POLICIES,
     Z_MAX,
     MassModel,
-    ModelInfo,
     Origin,
     Sources,
     UnknownModelError,
     electron_binding_energy,
-    known_models,
     load_model,
     nuclear_energy,
 )

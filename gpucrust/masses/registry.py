@@ -24,8 +24,6 @@ from gpucrust.masses.tables import (
     IMPLAUSIBLE,
     MassTable,
     MassTableError,
-    MissingTableError,
-    common_masses,
     frdm2012_table,
     packaged_table,
     read_user_table,
@@ -71,23 +69,6 @@ class MassModel:
     """(3,61,161) AME, theory, DZ31, apart, as policy `unmixed` reads them; under `aligned`, shifted."""
     origin: np.ndarray
     """(61,161) int8, the Origin of each entry of `mixed`."""
-    citation: str
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What `gpucrust models` tells of a model."""
-
-    name: str
-    available: bool
-    missing: str
-    """How to get what is missing; empty where nothing is."""
-    nuclides: Mapping[Origin, int]
-    """How many nuclides of the chart have a mass of each origin, with AME2016; empty where not available."""
-    rms: float | None
-    """MeV, of the model's theory (DZ31's, where there is no other) against AME2016."""
-    rms_nuclides: int
-    """How many measured nuclides with Z, N >= 8 that is over; for DZ31, those with Z <= 50."""
     citation: str
 
 
@@ -193,15 +174,6 @@ def _user_drop(constants: Path) -> np.ndarray:
     return chart
 
 
-def liquid_drop_table() -> MassTable:
-    """MB-refit for the nuclides of AME2016, also those beyond the chart."""
-    measured = packaged_table("AME2016")
-    Z, N = (numbers[measured.Z > 0] for numbers in (measured.Z, measured.N))
-    with jax.enable_x64(True):
-        mass_excess = np.asarray(liquid_drop.liquid_drop_mass_excess(Z, N)) - nuclear_energy(Z, np.zeros(len(Z)))
-    return MassTable("MB-refit", Z, N, mass_excess, liquid_drop.CITATION)
-
-
 BUILDERS: dict[str, Builder] = {
     **_table_builders(THEORIES),
     "DZ31": partial(tabulated_sources, None, True),
@@ -301,35 +273,3 @@ def join(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
     edge = N_MAX - np.argmax(shared[:, ::-1], axis=1)
     shift = np.take_along_axis(difference, edge[:, None], axis=1)
     return outer + np.where(shared.any(axis=1, keepdims=True), shift, 0.0)
-
-
-# --- what there is
-
-
-def known_models() -> list[ModelInfo]:
-    """Every built-in model, in the order of BUILDERS, with AME2016."""
-    return [_model_info(name) for name in BUILDERS]
-
-
-def _model_info(name: str) -> ModelInfo:
-    try:
-        model = load_model(name)
-    except MassTableError as error:
-        what = "" if isinstance(error, MissingTableError) else "unusable: "
-        return ModelInfo(name, False, what + str(error), {}, None, 0, "")
-    nuclides: dict[Origin, int] = {
-        origin: int(np.sum(model.origin == origin)) for origin in Origin if origin != Origin.NONE
-    }
-    theories: dict[str, TableLoader] = {**THEORIES, "DZ31": dz31_table, "MB-refit": liquid_drop_table}
-    theory = theories.get(name.removesuffix(WITH_DZ31))
-    rms, count = rms_against_measured(theory()) if theory else (None, 0)
-    return ModelInfo(name, True, "", nuclides, rms, count, model.citation)
-
-
-def rms_against_measured(theory: MassTable, ame: str = "AME2016") -> tuple[float, int]:
-    """Root mean square of theory less measured over their common nuclides with Z, N >= 8, MeV; and their number."""
-    table = packaged_table(ame)
-    heavy = (table.Z >= 8) & (table.N >= 8)
-    measured = MassTable(ame, table.Z[heavy], table.N[heavy], table.mass_excess[heavy], table.citation)
-    ours, theirs = common_masses(theory, measured)
-    return float(np.sqrt(np.mean((ours - theirs) ** 2))), len(ours)

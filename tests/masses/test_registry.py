@@ -26,7 +26,8 @@ from gpucrust.masses import (
     nuclear_energy,
     packaged_table,
 )
-from gpucrust.masses.registry import THEORIES, dz31_table, join, rms_against_measured, tabulated_sources
+from gpucrust.masses.catalogue import rms_against_measured
+from gpucrust.masses.registry import THEORIES, dz31_table, join, tabulated_sources
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 NEEDS_FRDM2012 = pytest.mark.skipif(
