@@ -213,7 +213,7 @@ class MassesSection(_Section):
 class Sweep(_Section):
     """A sweep, checked. `ash` holds mass fractions by nuclide name."""
 
-    title: str = ""
+    title: str = Field("", description="of the result, its figures and reports")
     optional_models: tuple[str, ...] = Field((), description="mass models left out where their table is missing")
     axes: Axes
     ash: dict[str, dict[str, float]] = IRON

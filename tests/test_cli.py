@@ -184,6 +184,14 @@ def test_help_at_every_level_has_an_example_and_lines_of_a_terminal(run, level):
     assert all(len(line.strip()) <= 78 for block in examples for line in block), "or they wrap"
 
 
+@pytest.mark.parametrize("level", ["", "masses"])
+def test_without_a_command_there_is_help_and_no_message(run, level):
+    status, out, err = run(*level.split())
+    assert status == 2
+    assert "--help" in out
+    assert err == ""
+
+
 def test_a_shell_completes_commands_and_values():
     program = "import sys; sys.argv[0] = 'gpucrust'; from gpucrust.cli import main; main()"
     for words, expected in (("gpucrust ex", {"export"}), ("gpucrust plot x.nc --kind ", set(KINDS))):

@@ -51,7 +51,10 @@ def main() -> None:
         # a wrong option or argument; the class is typer's or click's, by version
         if not hasattr(error, "format_message"):
             raise
-        _fail(error.format_message(), 2)
+        message = error.format_message()
+        if not message:  # no command was given, and the help has been shown
+            raise SystemExit(2) from None
+        _fail(message, 2)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     raise SystemExit(status if isinstance(status, int) else 0)
