@@ -233,7 +233,7 @@ def plot_probability(ds: xr.Dataset) -> Figure:
 
 def plot_composition(ds: xr.Dataset) -> Figure:
     """Mass fractions of the first member of each mass model, a panel a model: nuclides stacked, free neutrons above."""
-    if not ds.sizes.get("nuclide"):
+    if "composition" not in ds or not ds.sizes["nuclide"]:
         raise ValueError("this result has no composition (output.composition = false, or no member has a result)")
     n = ds.sizes["mass_model"]
     figure = Figure(figsize=(7.2, 1.0 + 2.6 * n), layout="constrained")

@@ -57,8 +57,10 @@ def test_what_the_package_imports_its_requirements_bring():
     imported = set()
     for path in (ROOT / "gpucrust").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in getattr(node, "names", [])]
-            imported |= {str(name).partition(".")[0] for name in names if isinstance(node, ast.Import | ast.ImportFrom)}
+            if isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+            elif isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
     brought, left = set(), tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     while left:
         requirement = Requirement(left.pop())
