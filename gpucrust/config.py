@@ -3,10 +3,10 @@
 Every error is one line that says what is wrong, where (file and key), and what is allowed.
 """
 
-import difflib
 import itertools
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gpucrust.eos import NEUTRON_MATTER
+from gpucrust.nearest import nearest
 from gpucrust.nuclide import ELEMENTS, parse_nuclide
 from gpucrust.pycno import Z_HEAVIEST, Z_LIGHTEST
 from gpucrust.textfile import read_text
@@ -156,7 +157,7 @@ class PhysicsSection(_Section):
     @classmethod
     def _known_eos(cls, value: str) -> str:
         if value not in NEUTRON_MATTER:
-            raise ValueError(f"allowed are {', '.join(NEUTRON_MATTER)}")
+            raise ValueError(f"allowed are {', '.join(NEUTRON_MATTER)}; did you mean {nearest(value, NEUTRON_MATTER)}?")
         return value
 
 
@@ -175,7 +176,10 @@ class StepperSection(_Section):
     )
     step: float = Field(0.01, ge=1e-4, le=0.05, description="engine slide: largest move in ln P")
     chunk: float = Field(
-        0.002, gt=0, le=0.1, description="engine chunk: largest part of all nuclei that reacts in one go"
+        0.002,
+        gt=0,
+        le=0.1,
+        description="engine chunk: largest part of all nuclei that reacts in one go; slide: too few to fuse with",
     )
     slots: int = Field(16, ge=2, le=64, description="nuclides present at a time, at most")
     max_steps: int = Field(0, ge=0, description="micro-steps of a member, at most; 0 lets gpucrust choose")
@@ -210,7 +214,7 @@ class MassesSection(_Section):
 class Sweep(_Section):
     """A sweep, checked. `ash` holds mass fractions by nuclide name."""
 
-    title: str = ""
+    title: str = Field("", description="of the result, its figures and reports")
     optional_models: tuple[str, ...] = Field((), description="mass models left out where their table is missing")
     axes: Axes
     ash: dict[str, dict[str, float]] = IRON
@@ -248,7 +252,8 @@ class Sweep(_Section):
     def _check_together(self) -> Self:
         for name in self.axes.ash:
             if name not in self.ash:
-                raise ValueError(f"axes.ash: no table [ash.{name}]; there are {', '.join(self.ash)}")
+                meant = nearest(name, self.ash)
+                raise ValueError(f"axes.ash: no table [ash.{name}]; did you mean {meant}? ({', '.join(self.ash)})")
             if self.physics.one_component and len(self.ash[name]) > 1:
                 raise ValueError(f"physics.one_component: ash '{name}' has more than one nuclide")
             if len(self.ash[name]) > self.stepper.slots:
@@ -311,14 +316,16 @@ def _describe(error: ValidationError) -> str:
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(location[-1], _keys_of(location[:-1]), n=1, cutoff=0.0)
-        return f"unknown key '{key}'" + (
-            f"; did you mean '{'.'.join([*location[:-1], nearest[0]])}'?" if nearest else ""
-        )
+        known = _keys_of(location[:-1])
+        meant = f"; did you mean '{'.'.join([*location[:-1], nearest(location[-1], known)])}'?" if known else ""
+        return f"unknown key '{key}'{meant}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     given = problem.get("input")
     shown = "" if problem["type"] in ("value_error", "missing") else f" (given: {_brief(given)})"
+    if problem["type"] == "literal_error" and isinstance(given, str):
+        allowed = re.findall("'(.+?)'", problem["ctx"]["expected"])
+        shown += f"; did you mean '{nearest(given, allowed)}'?"
     return _one_line(f"{key}: {message}{shown}" if key else message + shown)
 
 

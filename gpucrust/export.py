@@ -15,10 +15,12 @@ from gpucrust import eos
 from gpucrust.constants import ATOMIC_MASS_UNIT, DYN_PER_CM2, ELECTRON_MASS
 from gpucrust.dataset_equilibrium import MEMBER_AXES
 from gpucrust.masses import BUILDERS, load_model
+from gpucrust.nearest import nearest
 from gpucrust.nuclide import parse_nuclide
 from gpucrust.one_component import gibbs_energy
 from gpucrust.reactions import z53
 from gpucrust.status import Status
+from gpucrust.summary import axis_text
 
 
 class ExportError(ValueError):
@@ -32,9 +34,9 @@ def select(ds: xr.Dataset, choice: Mapping[str, str]) -> xr.Dataset:
     """
     for axis, text in choice.items():
         if axis not in MEMBER_AXES or axis not in ds.dims:
-            raise ExportError(
-                f"there is no axis '{axis}'; there are {', '.join(d for d in MEMBER_AXES if d in ds.dims)}"
-            )
+            there = [d for d in MEMBER_AXES if d in ds.dims]
+            meant = f"; did you mean {nearest(axis, there)}? ({', '.join(there)})" if there else ""
+            raise ExportError(f"there is no axis '{axis}'{meant}")
         values = ds[axis].values
         if values.dtype.kind in "fi":
             try:
@@ -44,7 +46,10 @@ def select(ds: xr.Dataset, choice: Mapping[str, str]) -> xr.Dataset:
         else:
             found = np.flatnonzero(values == text)
         if found.size == 0:
-            raise ExportError(f"{axis} = {text}: there is no such value; there are {', '.join(map(str, values))}")
+            meant = "" if values.dtype.kind in "fi" else f"did you mean {nearest(text, map(str, values))}? "
+            raise ExportError(
+                f"{axis} = {text}: there is no such value; {meant}there are {axis_text(ds, axis, few=16)}"
+            )
         ds = ds.isel({axis: int(found[0])})
     return ds
 
@@ -56,7 +61,7 @@ def one_crust(ds: xr.Dataset) -> xr.Dataset:
     axes = [axis for axis in MEMBER_AXES if axis in ds.mu_e.dims]
     several = [axis for axis in axes if ds.sizes[axis] > 1]
     if several:
-        choices = "; ".join(f"{axis}: {', '.join(map(str, ds[axis].values))}" for axis in several)
+        choices = "; ".join(f"{axis}: {axis_text(ds, axis, few=16)}" for axis in several)
         raise ExportError(f"this result has several crusts: choose one with --select AXIS=VALUE ({choices})")
     crust = ds.isel({axis: 0 for axis in MEMBER_AXES if axis in ds.dims})
     status = Status(int(crust.status))
@@ -76,7 +81,8 @@ def write_csv(ds: xr.Dataset, path: Path) -> list[Path]:
     axes = [axis for axis in (*MEMBER_AXES, "pressure") if axis in profiles.dims]
     frame = profiles.to_dataframe(dim_order=axes).reset_index()
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(f"# {ds.attrs.get('title', '')}: {ds.attrs.get('history', '')}\n")
+        for line in f"{ds.attrs.get('title', '')}\n{ds.attrs.get('history', '')}".splitlines():
+            file.write(f"# {line}\n")
         for name in frame.columns:
             attributes = ds[name].attrs
             file.write(f"# {name} [{attributes.get('units', '')}]: {attributes.get('long_name', '')}\n")
@@ -122,7 +128,7 @@ def write_dstar(ds: xr.Dataset, path: Path) -> list[Path]:
         lines.append("0" + "-" * 79)
     path.write_text("\n".join(lines) + "\n", encoding="ascii")
 
-    heating, inlist = path.with_name(path.name + ".heating"), path.with_name(path.name + ".inlist")
+    _, heating, inlist = files("dstar", path)
     lg_P = np.log10(crust.pressure.values)
     table = np.column_stack([lg_P, np.log10(crust.rho.values), crust.heat.values])
     np.savetxt(
@@ -177,6 +183,8 @@ def energy_density(crust: xr.Dataset) -> np.ndarray:
     """
     sweep = json.loads(crust.attrs["sweep"])
     name, physics = str(crust.mass_model.values), sweep["physics"]
+    if physics["neutron_eos"] not in eos.NEUTRON_MATTER:
+        raise ExportError(f"neutron matter '{physics['neutron_eos']}' of this crust is not in eos.NEUTRON_MATTER here")
     masses = load_model(name if name in BUILDERS else "DZ31", ame=physics["ame"]).mixed
     ash = {parse_nuclide(k): x for k, x in sweep["ash"][str(crust.ash.values)].items()}
     Z, N, X = (np.array(column) for column in zip(*((Z, N, x) for (Z, N), x in ash.items()), strict=True))
@@ -204,8 +212,9 @@ def write_npz(ds: xr.Dataset, path: Path) -> list[Path]:
     n = crust.n_b.values
     if np.any(np.diff(n) <= 0):
         raise ExportError("the density of this crust does not increase everywhere, as jester wants it to")
+    e = energy_density(crust)
     with path.open("wb") as file:  # np.savez would append .npz to another suffix
-        np.savez(file, n=n, p=crust.pressure.values / DYN_PER_CM2, e=energy_density(crust))
+        np.savez(file, n=n, p=crust.pressure.values / DYN_PER_CM2, e=e)
     return [path]
 
 
@@ -216,3 +225,9 @@ FORMATS: dict[str, Callable[[xr.Dataset, Path], list[Path]]] = {
     "npz": write_npz,
 }
 """Writers by name: from a dataset and a path to the files written."""
+
+
+def files(format: str, path: Path) -> list[Path]:
+    """The files that a writer writes."""
+    more = (".heating", ".inlist") if format == "dstar" else ()
+    return [path, *(path.with_name(path.name + suffix) for suffix in more)]

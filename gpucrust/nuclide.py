@@ -1,7 +1,8 @@
 """Names of nuclides: "Fe56", "56Fe" and "fe56" are (26, 30)."""
 
-import difflib
 import re
+
+from gpucrust.nearest import nearest
 
 ELEMENTS = (
     "n H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr "
@@ -23,8 +24,8 @@ def parse_nuclide(name: str) -> tuple[int, int]:
             continue
         symbol, A = match["symbol"].capitalize(), int(match["A"])
         if symbol not in ELEMENTS[2:]:
-            nearest = difflib.get_close_matches(symbol, ELEMENTS[2:], n=1, cutoff=0.0)[0]
-            raise ValueError(f"no element '{match['symbol']}' from He to Nd in '{name}'; did you mean {nearest}{A}?")
+            meant = nearest(symbol, ELEMENTS[2:])
+            raise ValueError(f"no element '{match['symbol']}' from He to Nd in '{name}'; did you mean {meant}{A}?")
         Z = ELEMENTS.index(symbol)
         if not 0 <= A - Z <= 160:
             raise ValueError(f"'{name}' has {A - Z} neutrons; allowed are 0 to 160")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -52,7 +53,8 @@ def first_members(ds: xr.Dataset) -> xr.Dataset:
 
 def first_shown(ds: xr.Dataset) -> float:
     """Pressure at which figures begin, dyn cm^-2: the inner crust where there is one."""
-    return INNER_CRUST if ds.pressure[-1] > 10 * INNER_CRUST else float(ds.pressure[0])
+    first, last = float(ds.pressure[0]), float(ds.pressure[-1])
+    return max(INNER_CRUST, first) if last > 10 * INNER_CRUST else first
 
 
 def layers_of(ds: xr.Dataset, member: int) -> xr.Dataset:
@@ -123,37 +125,49 @@ def plot_map(ds: xr.Dataset) -> Figure:
     """Largest J_n/J_acc in layers out of equilibrium over (mdot, g), of the first member otherwise, a panel a model."""
     if ds.sizes["g"] < 2 or ds.sizes["mdot"] < 2:
         raise ValueError("a map needs a sweep with at least two values of g and two of mdot")
-    if not np.any(ds.max_J_ratio > 0):
-        raise ValueError("nothing to map: no member of this result has a layer out of diffusion equilibrium")
+    ratio = _mapped(ds)
+    if not np.any(ratio > 0):
+        raise ValueError("nothing to map: no member that it would show has a layer out of diffusion equilibrium")
     n = ds.sizes["mass_model"]
     columns = min(n, 2)
     rows = -(-n // columns)
     figure = Figure(figsize=(0.8 + 3.6 * columns, 0.8 + 3.0 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    ratio = ds.max_J_ratio.isel({d: 0 for d in ("ash", "pycno_log10_scale", "sample") if d in ds.max_J_ratio.dims})
-    levels = np.log10(ratio.where(ratio > 0))
+    levels = xr.apply_ufunc(np.log10, ratio.where(ratio > 0))
     low, high = float(levels.min()), float(levels.max())
+    mdot, g = ds.mdot.values / EDDINGTON_MDOT, ds.g.values / 1e14
     mesh = None
     for i, panel in enumerate(panels.ravel()):
         if i >= n:
             panel.set_visible(False)
             continue
         field = levels.isel(mass_model=i).transpose("g", "mdot")
-        mesh = panel.pcolormesh(
-            ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, vmin=low, vmax=high, cmap="cividis", shading="nearest"
-        )
-        if (field < 0).any() and (field > 0).any():
-            lines = panel.contour(ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, levels=[0.0], colors=[BLACK])
+        mesh = panel.pcolormesh(_edges(mdot), _edges(g), field, vmin=low, vmax=high, cmap="cividis")
+        if float(field.min()) < 0 < float(field.max()):
+            lines = panel.contour(mdot, g, field, levels=[0.0], colors=["white"])
             panel.clabel(lines, fmt={0.0: "$J_n=J_{acc}$"}, fontsize="small")
         panel.set_xscale("log")
         panel.set_title(str(ds.mass_model.values[i]), fontsize="medium")
-    for panel in panels[-1]:
-        panel.set_xlabel(r"accretion rate  $\dot m/\dot m_{\rm Edd}$")
+        if i + columns >= n:  # the lowest of its column
+            panel.set_xlabel(r"accretion rate  $\dot m/\dot m_{\rm Edd}$")
+            panel.tick_params(labelbottom=True)
     for panel in panels[:, 0]:
         panel.set_ylabel("gravity  $g$  ($10^{14}$ cm s$^{-2}$)")
     assert mesh is not None
     figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of largest $|J_n|/J_{\rm acc}$ in layers")
     return figure
+
+
+def _mapped(ds: xr.Dataset) -> xr.DataArray:
+    """(mass_model, g, mdot) largest |J_n|/J_acc, at the first value along every other axis."""
+    return ds.max_J_ratio.isel({d: 0 for d in ("ash", "pycno_log10_scale", "sample") if d in ds.max_J_ratio.dims})
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    """(n + 1,) between positive values, and beyond the first and the last as far: at means of their logarithms."""
+    x = np.log(values)
+    middle = (x[1:] + x[:-1]) / 2
+    return np.exp(np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]]))
 
 
 def plot_layers(ds: xr.Dataset) -> Figure:
@@ -165,9 +179,13 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     for kind, style in STYLE.items():
         own = regime == kind
         start, end = ds.layer_P_start.values[own], ds.layer_P_end.values[own]
-        extent.barh(member[own], end - start, left=start, height=0.8, edgecolor=BLACK, linewidth=0, **style)
+        jumps = np.where(start == end, 0.6, 0.0)  # lines, in points
+        look = style if n <= 100 else style | {"hatch": ""}  # none is to be seen in thin bars, and it takes time
+        extent.add_collection(_bars(member[own], start, end, edgecolor=BLACK, linewidth=jumps, **look))
     total = np.bincount(member, weights=ds.layer_thickness.values, minlength=n)
-    thickness.barh(np.arange(n), total, color=GREY, height=0.8)
+    thickness.add_collection(_bars(np.arange(n), np.zeros(n), total, color=GREY))
+    thickness.set_xlim(0, 1.05 * total.max() or 1.0)
+    thickness.set_ylim(n - 0.5, -0.5)
     thickness.set_xlabel("thickness  (m)")
     extent.set_xscale("log")
     extent.set_xlim(first_shown(ds), float(ds.pressure[-1]))
@@ -178,9 +196,15 @@ def plot_layers(ds: xr.Dataset) -> Figure:
         extent.set_yticks(range(n), [member_label(ds, m) for m in range(n)])
     else:
         extent.set_ylabel("member: " + ", ".join(varied))
-    extent.invert_yaxis()
     _legend(figure, [])
     return figure
+
+
+def _bars(rows: np.ndarray, start: np.ndarray, end: np.ndarray, **look: Any) -> PolyCollection:
+    """Horizontal bars as one thing to draw: single ones take minutes where there are 100,000."""
+    low, high = rows - 0.4, rows + 0.4
+    corners = np.array([(start, low), (end, low), (end, high), (start, high)])  # (4, x and y, bars)
+    return PolyCollection(list(corners.transpose(2, 0, 1)), **look)
 
 
 def plot_probability(ds: xr.Dataset) -> Figure:
@@ -209,8 +233,8 @@ def plot_probability(ds: xr.Dataset) -> Figure:
 
 def plot_composition(ds: xr.Dataset) -> Figure:
     """Mass fractions of the first member of each mass model, a panel a model: nuclides stacked, free neutrons above."""
-    if "composition" not in ds:
-        raise ValueError("this result has no composition (output.composition = false)")
+    if "composition" not in ds or not ds.sizes["nuclide"]:
+        raise ValueError("this result has no composition (output.composition = false, or no member has a result)")
     n = ds.sizes["mass_model"]
     figure = Figure(figsize=(7.2, 1.0 + 2.6 * n), layout="constrained")
     panels = figure.subplots(n, 1, sharex=True, squeeze=False)[:, 0]
@@ -244,7 +268,7 @@ def default_kind(ds: xr.Dataset) -> str:
     """The kind of figure that suits a dataset: shares of samples, a map, profiles, or layers."""
     if ds.sizes["sample"] > 2:
         return "probability"
-    if ds.sizes["g"] > 1 and ds.sizes["mdot"] > 1 and np.any(ds.max_J_ratio > 0):
+    if ds.sizes["g"] > 1 and ds.sizes["mdot"] > 1 and np.any(_mapped(ds) > 0):
         return "map"
     return "profile" if "mu_e" in ds and ds.sizes["member"] <= 2 * ds.sizes["mass_model"] else "layers"
 

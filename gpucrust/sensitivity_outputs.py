@@ -7,6 +7,7 @@ import numpy as np
 
 from gpucrust.config import SweepError
 from gpucrust.layers import Regime
+from gpucrust.nearest import nearest
 from gpucrust.replay_outputs import MAX_LAYERS, Outputs, Structure
 from gpucrust.sequence import Move, Record, nuclide_label, reaction_label
 
@@ -21,7 +22,7 @@ PROFILES = {
     "equilibrium_ratio": "1",
     "J_ratio": "1",
 }
-LAYERS = {"layer_P_start": "dyne cm-2", "layer_P_end": "dyn cm-2", "layer_thickness": "m"}
+LAYERS = {"layer_P_start": "dyne cm-2", "layer_P_end": "dyne cm-2", "layer_thickness": "m"}
 THRESHOLDS = {"threshold_pressure": "dyne cm-2"}
 ALIASES = {"R": "equilibrium_ratio"}
 HELP = (
@@ -49,11 +50,13 @@ def check_names(text: str, pressures: np.ndarray) -> list[tuple[str, float]]:
             if name in PROFILES:
                 raise SweepError(f"--of {word}: say at which pressure, such as {word}@1e30 (dyn cm^-2)")
             if name not in SCALARS | LAYERS | THRESHOLDS:
-                raise SweepError(f"--of {word}: allowed are {HELP}")
+                meant = nearest(name, [*SCALARS, *LAYERS, *THRESHOLDS, *PROFILES])
+                raise SweepError(f"--of {word}: allowed are {HELP}; did you mean {meant}?")
             wanted.append((name, np.nan))
             continue
         if name not in PROFILES:
-            raise SweepError(f"--of {word}: allowed at a pressure are {', '.join(PROFILES)}")
+            meant = nearest(name, PROFILES)
+            raise SweepError(f"--of {word}: allowed at a pressure are {', '.join(PROFILES)}; did you mean {meant}?")
         try:
             P = float(where)
         except ValueError:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from gpucrust.dataset_equilibrium import MEMBER_AXES
 from gpucrust.layers import Regime
+from gpucrust.ragged import counted
 from gpucrust.status import Status
 
 HAS_RESULT = (Status.OK, Status.SWITCHED_TO_MIXED)
@@ -41,13 +42,15 @@ def _all_axes(ds: xr.Dataset) -> xr.DataArray:
 
 
 def regimes_at(ds: xr.Dataset, pressures: np.ndarray) -> np.ndarray:
-    """(member, pressure) regime by the layers: Regime.EQUILIBRIUM outside all of them. pressures in dyn cm^-2."""
+    """(member, pressure) regime by the layers: Regime.EQUILIBRIUM outside all of them.
+
+    pressures: increasing, dyn cm^-2. At one where a layer ends and another begins it is that of the deeper.
+    """
     regime = np.full((ds.sizes["member"], len(pressures)), int(Regime.EQUILIBRIUM), np.int8)
-    rows = zip(
-        ds.layer_member.values, ds.layer_regime.values, ds.layer_P_start.values, ds.layer_P_end.values, strict=True
-    )
-    for member, kind, start, end in rows:
-        regime[member, (pressures >= start) & (pressures <= end)] = kind
+    first = np.searchsorted(pressures, ds.layer_P_start.values)
+    counts = np.searchsorted(pressures, ds.layer_P_end.values, side="right") - first
+    places = np.repeat(ds.layer_member.values.astype(int) * len(pressures) + first, counts) + counted(counts)
+    regime.ravel()[places] = np.repeat(ds.layer_regime.values, counts)
     return regime
 
 
@@ -131,8 +134,12 @@ def member_label(ds: xr.Dataset, member: int) -> str:
     return ", ".join(shown)
 
 
+def count_statuses(ds: xr.Dataset) -> dict[Status, int]:
+    """How many members ended how; several members may share one evolution, and so one entry of `status`."""
+    counts = np.bincount(ds.status.values.ravel(), minlength=len(Status)) * (ds.sizes["member"] // ds.status.size)
+    return {status: int(counts[status]) for status in Status}
+
+
 def failures(ds: xr.Dataset) -> list[tuple[Status, int]]:
-    """Every status but OK that members ended with, and how many; several members may share one evolution."""
-    status = ds.status.broadcast_like(_all_axes(ds)).values
-    counts = [(s, int(np.sum(status == int(s)))) for s in Status]
-    return [(s, n) for s, n in counts if n and s != Status.OK]
+    """Every status but OK that members ended with, and how many."""
+    return [(status, n) for status, n in count_statuses(ds).items() if n and status != Status.OK]

@@ -7,10 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+import typer
 import xarray as xr
 
 import gpucrust
 from gpucrust import output, plots
+from gpucrust.cli.app import ORDER, app
 from gpucrust.cli.inspect import KINDS, LETTERS
 from gpucrust.plots import INNER_CRUST
 
@@ -169,11 +171,25 @@ def test_version(run):
     assert run("--version")[1] == f"gpucrust {gpucrust.__version__}\n"
 
 
-@pytest.mark.parametrize("level", ["", "init", "run", "info", "plot", "report", "export", "models", "masses install"])
-def test_help_at_every_level_has_an_example(run, level):
+@pytest.mark.parametrize("level", ["", *ORDER, "masses install"])
+def test_help_at_every_level_has_an_example_and_lines_of_a_terminal(run, level):
     status, out, _ = run(*level.split(), "--help")
     assert status == 0
-    assert f"gpucrust {level}" in out.partition("Options")[0].partition("Usage")[2].partition("\n")[2]
+    text = "".join(c if c.isascii() else " " for c in out)
+    assert f"gpucrust {level}" in text.partition("Options")[0].partition("Usage")[2].partition("\n")[2]
+    command = typer.main.get_command(app)
+    for name in level.split():
+        command = command.commands[name]
+    examples = [block.splitlines() for block in command.help.split("\b\n")[1:]]
+    assert all(len(line.strip()) <= 78 for block in examples for line in block), "or they wrap"
+
+
+@pytest.mark.parametrize("level", ["", "masses"])
+def test_without_a_command_there_is_help_and_no_message(run, level):
+    status, out, err = run(*level.split())
+    assert status == 2
+    assert "--help" in out
+    assert err == ""
 
 
 def test_a_shell_completes_commands_and_values():
@@ -208,6 +224,15 @@ def test_info_fits_a_screen_and_says_where_equilibrium_breaks(result, result_fil
     assert f"{float(result.broken_thickness[0].squeeze()):.3g}" in out
 
 
+def test_info_says_of_a_member_without_result_that_it_has_none(folder, run):
+    edge = ["--set", "ash.edge={Nd150=1.0}", "--set", "axes.ash=edge", "--set", "output.ground_state=false"]
+    run("run", "s.toml", "-q", *edge, "-o", "edge.nc")
+    status, out, _ = run("info", "edge.nc")
+    assert status == 0
+    assert "DZ31  no result" in out
+    assert "chart_edge" in out
+
+
 def test_info_of_an_ensemble_shows_shares(folder, run):
     small = ["--set", "output.ground_state=false", "--set", "stepper.P_start=1e30", "--set", "stepper.P_end=4e30"]
     run("run", "s.toml", "-q", *small, "--set", "axes.g=[1e14,3e14]", "--set", "axes.mdot=[1e3,1e5]", "-o", "e.nc")
@@ -228,6 +253,13 @@ def test_export_and_report_write_files_and_keep_those_there_are(result_file, fol
     status, _, err = run("export", result_file, "-f", "npz")
     assert status == 2
     assert "--select AXIS=VALUE" in err
+    (folder / "small.abuntime.heating").write_text("mine")
+    one = ["-f", "dstar", "--select", "mass_model=DZ31"]
+    status, _, err = run("export", result_file, *one)
+    assert status == 2
+    assert "small.abuntime.heating exists" in err
+    assert (folder / "small.abuntime.heating").read_text() == "mine"
+    assert run("export", result_file, *one, "--overwrite")[0] == 0
     assert run("report", result_file)[:2] == (0, "wrote small.html\n")
     assert run("report", result_file)[0] == 2
     assert run("plot", result_file, "--kind", "composition", "-o", "c.svg")[0] == 0

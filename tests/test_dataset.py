@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 import gpucrust
+from gpucrust import report
 from gpucrust.output import NetcdfSink, write_netcdf
 from gpucrust.status import Status
 
@@ -118,3 +119,21 @@ def test_a_write_that_fails_leaves_nothing_and_keeps_what_was_there(ds, tmp_path
         write_netcdf(ds, path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_sweep_none_of_whose_members_has_a_result_is_written_nevertheless(tmp_path):
+    failed = gpucrust.run(
+        {
+            "axes": {"mass_model": ["DZ31"], "ash": ["edge"]},
+            "ash": {"edge": {"Nd150": 1.0}},
+            "physics": {"policy": "mixed"},
+            "stepper": {"P_end": 1e28, "dlnP": 0.1},
+            "output": {"composition": True},
+        }
+    )
+    assert failed.composition.sizes["nuclide"] == 0
+    assert np.all(np.isnan(failed.mu_e))
+    write_netcdf(failed, tmp_path / "x.nc")
+    with xr.open_dataset(tmp_path / "x.nc") as ds:
+        np.testing.assert_array_equal(ds.status, failed.status)
+    assert set(report.figures(failed)) == {"profile", "layers"}

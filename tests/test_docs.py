@@ -50,6 +50,19 @@ def test_every_notebook_has_a_page_with_its_figures(hook):
         assert hook.notebook_page(path).count("](data:image/png;base64,") == stored >= 2
 
 
+HELPERS = {"cache", "folder", "minimum", "nearest", "precision", "ragged", "textfile"}
+"""Modules that nobody calls from outside."""
+
+
+def test_every_module_is_in_the_api_reference():
+    text = "\n".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    documented = set(re.findall(r"^::: gpucrust\.([\w.]+)$", text, re.MULTILINE))
+    package = ROOT / "gpucrust"
+    modules = {".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}
+    modules = {name.removesuffix(".__init__") for name in modules if not name.startswith(("cli", "__init__"))}
+    assert modules - documented == HELPERS | {"masses"}  # whose names are those of its modules
+
+
 def test_every_page_is_used_and_fills_what_it_asks_for(hook):
     nav = (ROOT / "mkdocs.yml").read_text()
     for page in (ROOT / "docs").rglob("*.md"):

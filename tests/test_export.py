@@ -6,6 +6,7 @@ import subprocess
 
 import fortranformat
 import numpy as np
+import pandas
 import pytest
 
 from gpucrust import export
@@ -85,6 +86,14 @@ def test_csv_holds_every_profile_of_every_member_to_the_last_digit(result, tmp_p
             written = [float(row[name]) for row in own]
             np.testing.assert_array_equal(written, np.broadcast_to(expected, len(own)), err_msg=name)
     assert "# rho [g cm-3]: baryon rest mass density n_b m_u\n" in comments
+
+
+def test_csv_is_read_by_pandas_whatever_title_and_history_are(result, tmp_path):
+    told = result.assign_attrs(title="two\nlines", history="started: evolutions 2\ncomputed: ok 2")
+    export.write_csv(told, tmp_path / "x.csv")
+    frame = pandas.read_csv(tmp_path / "x.csv", comment="#").set_index(["mass_model", "pressure"])
+    for model in result.mass_model.values:
+        np.testing.assert_array_equal(frame.loc[model].mu_e, result.mu_e.sel(mass_model=model).squeeze())
 
 
 def test_csv_leaves_missing_values_empty(result, tmp_path):
@@ -188,6 +197,7 @@ def test_what_cannot_be_exported_says_why(result, chosen, tmp_path):
         (export.write_npz, result, "--select AXIS=VALUE .*mass_model: FRDM95"),
         (export.write_dstar, chosen.drop_vars("composition"), "output.composition = true"),
         (export.write_csv, chosen.drop_vars("mu_e"), "output.profiles = true"),
+        (export.write_npz, chosen.assign_attrs(sweep=chosen.sweep.replace("mackie-baym", "mine")), "matter 'mine'"),
         (export.write_nscool, chosen.assign(status=chosen.status + 3), "no result: it reached a nuclide at the edge"),
     ):
         with pytest.raises(export.ExportError, match=says):
@@ -197,7 +207,11 @@ def test_what_cannot_be_exported_says_why(result, chosen, tmp_path):
 
 @pytest.mark.parametrize(
     ("choice", "says"),
-    [({"mass_modl": "DZ31"}, "no axis"), ({"mass_model": "DZ3"}, "there are FRDM95"), ({"g": "fast"}, "2e.?14|200000")],
+    [
+        ({"mass_modl": "DZ31"}, "no axis 'mass_modl'; did you mean mass_model"),
+        ({"mass_model": "DZ3"}, "did you mean DZ31.*there are FRDM95"),
+        ({"g": "fast"}, "2e.?14|200000"),
+    ],
 )
 def test_a_choice_that_is_none_names_what_there_is(result, choice, says):
     with pytest.raises(export.ExportError, match=says):

@@ -1,14 +1,18 @@
 """Wheel and source distribution: they build, hold what they must, and the wheel works away from the sources."""
 
+import ast
 import os
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import gpucrust
 
@@ -46,6 +50,27 @@ def test_the_sdist_has_what_building_documents_and_testing_need(built):
     for name in ("pyproject.toml", "mkdocs.yml", "docs/measured.json", "tests/published.py", "sweeps/figure1.toml"):
         assert name in names
     assert not [name for name in names if "frdm2012" in name.lower() or name.endswith(".nc")]
+
+
+def test_what_the_package_imports_its_requirements_bring():
+    """In an environment that has nothing else, as after `pip install gpucrust`."""
+    imported = set()
+    for path in (ROOT / "gpucrust").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+            elif isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+    brought, left = set(), tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    while left:
+        requirement = Requirement(left.pop())
+        name = canonicalize_name(requirement.name)
+        if name not in brought and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            brought.add(name)
+            left += requires(name) or []
+    by_module = {module: {canonicalize_name(d) for d in found} for module, found in packages_distributions().items()}
+    missing = {m for m in imported - set(sys.stdlib_module_names) if not by_module.get(m, set()) & brought}
+    assert missing == {"gpucrust", "distributed"}, "Dask is for --workers and --scheduler, and they say so"
 
 
 def test_the_wheel_runs_a_sweep_away_from_the_sources(built, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 import gpucrust
 from gpucrust import plots
+from gpucrust.constants import EDDINGTON_MDOT
 from gpucrust.layers import Regime
 from gpucrust.summary import broken_probability
 
@@ -41,18 +42,40 @@ def test_map_shows_the_ratio_of_every_g_and_mdot(ds):
     np.testing.assert_allclose(mesh, np.log10(ds.max_J_ratio.isel(mass_model=0).squeeze().transpose("g", "mdot")))
 
 
-def test_a_model_without_layers_has_an_empty_map(ds):
-    none = ds.max_J_ratio.where(ds.mass_model != "DZ31")
-    figure = plots.plot_map(ds.assign(max_J_ratio=none))  # a warning would be an error
-    assert np.ma.getmaskarray(figure.axes[1].collections[0].get_array()).all()
+def test_cells_of_a_map_lie_around_their_values(ds):
+    edges = plots.plot_map(ds).axes[0].collections[0].get_coordinates()
+    for values, bounds in ((ds.mdot.values / EDDINGTON_MDOT, edges[0, :, 0]), (ds.g.values / 1e14, edges[:, 0, 1])):
+        assert np.all((0 < bounds[:-1]) & (bounds[:-1] < values) & (values < bounds[1:]))
+
+
+def test_the_lowest_panel_of_each_column_of_a_map_names_its_axis(ds):
+    panels = plots.plot_map(ds.isel(mass_model=[0, 1, 1])).axes[:4]
+    assert [bool(panel.get_xlabel()) for panel in panels] == [False, True, True, False]
+    assert [panel.xaxis.get_tick_params()["labelbottom"] for panel in panels[:3]] == [False, True, True]
+
+
+def test_a_model_without_layers_leaves_its_panel_of_a_map_empty(ds):
+    some = ds.assign(max_J_ratio=ds.max_J_ratio.where(ds.mass_model != "DZ31", 0.0))
+    assert np.all(plots.plot_map(some).axes[1].collections[0].get_array().mask)
+    assert plots.default_kind(some) == "map"
+    none = ds.assign(max_J_ratio=0 * ds.max_J_ratio)
+    assert plots.default_kind(none) == "layers"
+
+
+def test_nothing_is_shown_of_pressures_that_there_are_not(ds):
+    assert plots.first_shown(ds) == plots.INNER_CRUST
+    deep = ds.sel(pressure=slice(1e30, None))
+    assert plots.first_shown(deep) == float(deep.pressure[0])
 
 
 def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):
     extent, thickness = plots.plot_layers(ds).axes[:2]
-    assert len(extent.patches) == ds.sizes["layer"]
-    np.testing.assert_allclose(
-        [bar.get_width() for bar in thickness.patches], ds.broken_thickness.values.ravel(), rtol=1e-12
-    )
+    drawn = [path.get_extents() for bars in extent.collections for path in bars.get_paths()]
+    places = ds.layer_member.values, ds.layer_P_start.values, ds.layer_P_end.values
+    assert sorted((round((b.y0 + b.y1) / 2), b.x0, b.x1) for b in drawn) == sorted(zip(*places, strict=True))
+    widths = [path.get_extents().width for path in thickness.collections[0].get_paths()]
+    np.testing.assert_allclose(widths, ds.broken_thickness.values.ravel(), rtol=1e-12)
+    assert extent.get_ylim() == (ds.sizes["member"] - 0.5, -0.5)
 
 
 def test_shares_stack_up_to_those_of_all_layers(ds):

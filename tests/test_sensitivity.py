@@ -273,6 +273,10 @@ def test_the_command_writes_dataset_figure_and_tables(folder, run):  # noqa: F81
     assert xr.load_dataset("x.nc").attrs["with_respect_to"] == "masses"
     assert (folder / "x.png").read_bytes()[:4] == b"\x89PNG"
     assert run("sensitivity", "s.toml", "-o", "x.nc")[0] == 2
+    for reader in (["info"], ["plot"], ["report"], ["export", "-f", "csv"]):
+        status, _, err = run(*reader, "x.nc")
+        assert (status, err.count("\n")) == (2, 1)
+        assert "derivatives" in err
     status, out, _ = run("sensitivity", "s.toml", "--wrt", "pycno", "-o", "y.nc")
     assert status == 0
     assert "pycno_log10_scale" in out
@@ -292,13 +296,13 @@ def test_the_benchmark_runs():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--of", "heta"], "allowed are total_heat"),
+        (["--of", "heta"], "did you mean heat"),
         (["--of", ","], "at least one output"),
         (["--of", "mu_e"], "at which pressure"),
         (["--of", "mu_e@x"], "no pressure"),
         (["--of", "mu_e@1e33"], "go from"),
-        (["--of", "total_heat@1e30"], "allowed at a pressure"),
-        (["--wrt", "mass"], "allowed are masses"),
+        (["--of", "total_heat@1e30"], "did you mean heat"),
+        (["--wrt", "mass"], "did you mean masses"),
         (["--wrt", "liquid_drop"], "no liquid drop"),
         (["--set", "physics.policy=unmixed"], "function of state"),
         (["--set", "physics.neutrino_fraction=0.1"], "neutrino_fraction"),

@@ -69,6 +69,10 @@ def test_failures_are_counted_by_member(ds, result):
     assert summary.failures(result) == []
 
 
+def test_members_that_share_an_evolution_count_each(ds):
+    assert summary.failures(ds.assign(status=ds.status.isel(g=0, mdot=0))) == [(Status.CHART_EDGE, 4)]
+
+
 def test_ranges_read_as_one_number_where_they_are_one():
     assert summary.show_range((1.0, 1.0001)) == "1"
     assert summary.show_range((1.0, 2.0)) == "1 to 2"

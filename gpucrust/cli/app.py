@@ -1,8 +1,6 @@
 """The application, its errors, and what the commands share."""
 
-import difflib
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -13,8 +11,6 @@ from gpucrust.cache import use_cache
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from gpucrust.status import Status
 
 ORDER = ("init", "run", "info", "plot", "report", "export", "sensitivity", "models", "masses", "doctor")
 """Commands in help: as one works, not as modules are imported."""
@@ -55,7 +51,10 @@ def main() -> None:
         # a wrong option or argument; the class is typer's or click's, by version
         if not hasattr(error, "format_message"):
             raise
-        _fail(error.format_message(), 2)
+        message = error.format_message()
+        if not message:  # no command was given, and the help has been shown
+            raise SystemExit(2) from None
+        _fail(message, 2)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     raise SystemExit(status if isinstance(status, int) else 0)
@@ -77,12 +76,6 @@ def sentence(error: Exception) -> str:
     return str(error)
 
 
-def nearest(given: str, valid: Iterable[str]) -> str:
-    """The valid name most like the one given, whatever its case."""
-    names = {name.lower(): name for name in valid}
-    return names[difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.0)[0]]
-
-
 def open_result(path: Path) -> "xr.Dataset":
     """A result, netCDF or Zarr; its variables are read when they are used."""
     from gpucrust.config import SweepError
@@ -96,17 +89,9 @@ def open_result(path: Path) -> "xr.Dataset":
         raise SweepError(f"{path}: not a netCDF file or Zarr store that can be read") from error
     if "gpucrust" not in ds.attrs.get("source", ""):
         raise SweepError(f"{path}: not a result of gpucrust")
+    if "status" not in ds:
+        raise SweepError(f"{path}: derivatives of a sweep, by `gpucrust sensitivity`; this takes what `run` writes")
     return ds
-
-
-def count_statuses(ds: "xr.Dataset") -> "dict[Status, int]":
-    """How many members ended how."""
-    import numpy as np
-
-    from gpucrust.status import Status
-
-    found = np.bincount(ds.status.values.ravel(), minlength=len(Status))
-    return {status: int(found[status]) for status in Status}
 
 
 def print_failures(ds: "xr.Dataset") -> None:
@@ -114,13 +99,12 @@ def print_failures(ds: "xr.Dataset") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gpucrust.status import Status
+    from gpucrust.summary import count_statuses, failures
 
-    counts = count_statuses(ds)
-    if counts[Status.OK] == ds.status.size:
+    if not failures(ds):
         return
     table = Table("status", "members", "meaning", title="not every member ended plainly")
-    for status, count in counts.items():
+    for status, count in count_statuses(ds).items():
         if count:
             table.add_row(status.name.lower(), str(count), status.sentence)
     Console().print(table)
@@ -137,10 +121,10 @@ def version_option(
     netCDF file.
 
     \b
-    gpucrust init mine.toml                  a sweep file with every setting explained
-    gpucrust run mine.toml                   compute it: mine.nc and mine.png
-    gpucrust info mine.nc                    what came out, on one screen
-    gpucrust report mine.nc                  the same with figures, as a page
+    gpucrust init mine.toml     a sweep file with every setting explained
+    gpucrust run mine.toml      compute it: mine.nc and mine.png
+    gpucrust info mine.nc       what came out, on one screen
+    gpucrust report mine.nc     the same with figures, as a page
     """
     if version:
         print(f"gpucrust {gpucrust.__version__}")

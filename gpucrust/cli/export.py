@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gpucrust.cli.app import Result, app, nearest, open_result
+from gpucrust.cli.app import Result, app, open_result
+from gpucrust.nearest import nearest
 
 SUFFIX = {"csv": ".csv", "dstar": ".abuntime", "nscool": ".nscool", "npz": ".npz"}
 
@@ -35,13 +36,14 @@ def export(
     gpucrust export figure1.nc --format npz --select mass_model=DZ31 -o dz31.npz
     """
     from gpucrust.config import SweepError
-    from gpucrust.export import FORMATS, select
+    from gpucrust.export import FORMATS, files, select
 
     if format not in FORMATS:
         raise SweepError(f"--format {format}: did you mean {nearest(format, FORMATS)}? (one of {', '.join(FORMATS)})")
     target = output or Path(result.stem + SUFFIX[format])
-    if target.exists() and not overwrite:
-        raise SweepError(f"{target} exists: give another name with -o, or --overwrite")
+    for path in files(format, target):
+        if path.exists() and not overwrite:
+            raise SweepError(f"{path} exists: give another name with -o, or --overwrite")
     wanted = dict(_choice(text) for text in choices or [])
     for path in FORMATS[format](select(open_result(result), wanted), target):
         print(f"wrote {path}")

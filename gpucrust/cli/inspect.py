@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gpucrust.cli.app import Result, app, nearest, open_result, print_failures
+from gpucrust.cli.app import Result, app, open_result, print_failures
+from gpucrust.nearest import nearest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,14 +55,15 @@ def _print_strips(ds: "xr.Dataset", console: "Console") -> None:
     import numpy as np
 
     from gpucrust.plots import first_shown
-    from gpucrust.summary import broken_probability, regimes_at
+    from gpucrust.summary import broken_probability, has_result, regimes_at
 
     first, last = first_shown(ds), float(ds.pressure[-1])
     P = np.geomspace(first, last, COLUMNS)
     names = [str(name) for name in ds.mass_model.values]
     width = max(map(len, names))
     if ds.sizes["member"] == len(names):
-        rows = ["".join(LETTERS[kind] for kind in row) for row in regimes_at(ds, P)]
+        letters = ["".join(LETTERS[kind] for kind in row) for row in regimes_at(ds, P)]
+        rows = [row if good else "no result" for row, good in zip(letters, has_result(ds), strict=True)]
         key = ". equilibrium, v mu_e falls, - flat, / steep"
     else:
         ramp = RAMP if "utf" in console.encoding else PLAIN_RAMP

@@ -6,7 +6,9 @@ import typer
 
 from gpucrust.cli.app import app
 
-masses_app = typer.Typer(help="Mass tables that cannot be packaged.", no_args_is_help=True)
+masses_app = typer.Typer(
+    help="Mass tables that cannot be packaged. Example: gpucrust masses install frdm2012", no_args_is_help=True
+)
 app.add_typer(masses_app, name="masses")
 
 
@@ -18,8 +20,9 @@ def install(
     """Install a mass table that cannot be packaged into your data folder (GPUCRUST_DATA overrides which).
 
     \b
-    gpucrust masses install frdm2012                       fetch the authors' table
-    gpucrust masses install frdm2012 --from table.csv      take it from a file"""
+    gpucrust masses install frdm2012                   the authors' table
+    gpucrust masses install frdm2012 --from table.csv  from a file
+    """
     from gpucrust.masses.install import InstallError, install_frdm2012
 
     if table.lower() != "frdm2012":

@@ -129,7 +129,7 @@ class JsonLines(Reporting):
 
     def finished(self, target: Path, figure: Path | None, ds: "xr.Dataset", seconds: float) -> None:
         """See Reporting."""
-        from gpucrust.cli.app import count_statuses
+        from gpucrust.summary import count_statuses
 
         counts = {status.name.lower(): n for status, n in count_statuses(ds).items() if n}
         shown = None if figure is None else str(figure)

@@ -60,9 +60,14 @@ def run(
 
     \b
     gpucrust run sweeps/figure1.toml
-    gpucrust run sweeps/figure1.toml -o fast.nc --set stepper.chunk=0.01 --set axes.g=[1e14,2e14]
-    gpucrust run sweeps/ashes.toml --dry-run        how many crusts, how much memory, disk and time
-    gpucrust run large.toml -o large.zarr --resume  go on where a run to this output stopped, if any did
+    gpucrust run sweeps/figure1.toml -o fast.nc --set stepper.step=0.02
+    gpucrust run sweeps/figure1.toml -o two.nc --set axes.g=[1e14,2e14]
+
+    \b
+    gpucrust run sweeps/ashes.toml --dry-run
+        how many crusts, how much memory, disk and time
+    gpucrust run large.toml -o large.zarr --resume
+        go on where a run to this output stopped, if any did
     """
     from gpucrust.config import SweepError, load_sweep
 

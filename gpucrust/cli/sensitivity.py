@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gpucrust.cli.app import Setting, SweepFile, app
+from gpucrust.nearest import nearest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,8 +36,8 @@ def sensitivity(
 
     \b
     gpucrust sensitivity sweeps/sensitivity.toml
-    gpucrust sensitivity sweeps/sensitivity.toml --of total_heat,mu_e@1e31,layer_thickness -o layers.nc
-    gpucrust sensitivity sweeps/sensitivity.toml --wrt dz31 --set axes.mass_model=DZ31
+    gpucrust sensitivity mine.toml --of total_heat,mu_e@1e31 -o mine-31.nc
+    gpucrust sensitivity mine.toml --wrt dz31 --set axes.mass_model=DZ31
     """
     from gpucrust.cli.run import check_absent, check_target
     from gpucrust.config import SweepError, load_sweep
@@ -56,7 +57,7 @@ def sensitivity(
     from gpucrust.sensitivity_run import run_sensitivity
 
     if wrt not in FAMILIES:
-        raise SweepError(f"--wrt {wrt}: allowed are {', '.join(FAMILIES)}")
+        raise SweepError(f"--wrt {wrt}: allowed are {', '.join(FAMILIES)}; did you mean {nearest(wrt, FAMILIES)}?")
     plan = make_plan(checked, sweep.parent)
     ds = run_sensitivity(plan, of, wrt, sweep.parent)
     write_netcdf(ds, target)

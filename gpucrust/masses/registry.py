@@ -7,7 +7,6 @@ NaN where there is no mass, and throughout Z = 0: the free neutron is no nucleus
 To add a model, put a function from the name of the AME table to `Sources` into BUILDERS.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -28,6 +27,7 @@ from gpucrust.masses.tables import (
     packaged_table,
     read_user_table,
 )
+from gpucrust.nearest import nearest
 
 Z_MAX, N_MAX = 60, 160
 AME_TABLES = ("AME2016", "AME2020")
@@ -233,11 +233,9 @@ def _user_theory(path: Path, name: str) -> MassTable:
 
 
 def _check_name(kind: str, name: str, valid: Iterable[str]) -> None:
-    by_lower_case = {v.lower(): v for v in valid}
-    if name in by_lower_case.values():
-        return
-    nearest = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.0)[0]
-    raise UnknownModelError(f"unknown {kind} '{name}'; did you mean {by_lower_case[nearest]}?")
+    names = list(valid)
+    if name not in names:
+        raise UnknownModelError(f"unknown {kind} '{name}'; did you mean {nearest(name, names)}?")
 
 
 # --- joining the tables
