@@ -12,6 +12,7 @@ from recorded_sweep import RUN_DEPENDENT, SWEEP, assert_same, load, stop_after
 from gpucrust import planning, sweep
 from gpucrust.cli.progress import Bar
 from gpucrust.config import SweepError, check_sweep
+from gpucrust.costs import Calibration
 from gpucrust.dataset import identity
 from gpucrust.filing import run_to_file
 from gpucrust.folder import Folder
@@ -346,6 +347,9 @@ def test_dry_run_tells_members_evolutions_chunks_and_costs(work, replayed, tmp_p
     assert (event["members"], event["evolutions"], event["chunks"]) == (80, 60, 8)
     assert event["seconds"] > 0
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("gpucrust.costs.calibrate", lambda *_: Calibration(0.0, 0.0, False))
+    assert "time: more than can be foretold" in command(*arguments)[1]
+    assert json.loads(command(*arguments, "--json")[1])["seconds"] is None
     monkeypatch.setattr("gpucrust.costs.free_disk", lambda _: 1000)
     status, _, err = command(*arguments)
     assert status == 2

@@ -250,11 +250,14 @@ def _tell_costs(plan: "Plan", chunks: "Chunks", target: Path, processes: int, re
     report.plan(lines, {})
     check_work(plan, chunks, target.parent, processes)
     speed = calibrate(plan, chunks)
-    seconds = plan.n_evolutions / speed.evolutions_per_second / processes + speed.compile_seconds
-    bound = "" if speed.whole else ", by the beginning of some"
-    rate = f"{speed.evolutions_per_second:.3g} evolutions/s a process{bound}"
+    rate, seconds = speed.evolutions_per_second, None
+    foretold = "more than can be foretold: no evolution came any further"
+    if rate > 0:
+        seconds = plan.n_evolutions / rate / processes + speed.compile_seconds
+        bound = "" if speed.whole else ", by the beginning of some"
+        foretold = f"about {_duration(seconds)} ({rate:.3g} evolutions/s a process{bound})"
     report.plan(
-        {"time": f"about {_duration(seconds)} ({rate})"},
+        {"time": foretold},
         {
             "axes": {name: len(x) for name, x in values.items()},
             "members": plan.n_members,
