@@ -7,9 +7,11 @@ workers a GPU each; on a cluster of yours that is the job's to do.
 
 import logging
 import os
+import signal
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from gpucrust.sweep import Device
 try:
     from distributed import Client, LocalCluster, Worker, WorkerPlugin, as_completed, get_worker
     from distributed.scheduler import KilledWorker
+    from distributed.utils import silence_logging_cmgr
 except ImportError as error:
     raise SweepError("--workers and --scheduler need Dask: pip install 'gpucrust[dask]'") from error
 
@@ -95,21 +98,33 @@ def compute(
 def _connect(stack: ExitStack, workers: int | None, scheduler: str | None) -> Any:
     """A client of the scheduler, or of a new local cluster."""
     if scheduler is None:
-        return Client(
-            stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    memory_limit=None,
-                    dashboard_address=None,
-                    silence_logs=logging.CRITICAL,
-                )
+        with _uninterrupted():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=None,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
             )
-        )
+        return Client(stack.enter_context(cluster))
+    stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
     try:
         return Client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
         raise SweepError(f"--scheduler {scheduler}: no Dask scheduler answers there") from error
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait, and never reach threads and processes begun meanwhile: terminals and batch systems send
+    them to workers, too, and it is the run that ends those.
+    """
+    resource_tracker.ensure_running()  # whose beginning would let them through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _gpus(workers: int) -> list[str]:

@@ -8,7 +8,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -84,6 +84,13 @@ def _distinct(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
+def _names_to_draw(names: Iterable[str]) -> None:
+    """Names are drawn in figures, where a dollar begins mathematics, and text in netCDF ends at a null character."""
+    for name in names:
+        if not name or not name.isprintable() or "$" in name:
+            raise ValueError(f"'{name}' is no name: characters that can be printed, and no $, are")
+
+
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -120,6 +127,14 @@ class Axes(_Section):
     @classmethod
     def _check_ranges(cls, value: tuple[float, ...]) -> Sequence[float]:
         return _increasing(value)
+
+    @field_validator("g", "mdot")
+    @classmethod
+    def _within_floats(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        """Products and quotients of them must be numbers."""
+        if not 1e-30 <= value[0] <= value[-1] <= 1e30:
+            raise ValueError("values of g and mdot lie between 1e-30 and 1e30")
+        return value
 
 
 class PhysicsSection(_Section):
@@ -190,8 +205,8 @@ class StepperSection(_Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.P_end <= self.P_start:
-            raise ValueError(f"P_end ({self.P_end:g}) must be larger than P_start ({self.P_start:g})")
+        if self.P_end < 1.001 * self.P_start:
+            raise ValueError(f"P_end ({self.P_end:g}) must be larger than P_start ({self.P_start:g}), by 0.1 per cent")
         return self
 
 
@@ -209,6 +224,12 @@ class MassesSection(_Section):
 
     tables: dict[str, str] = Field({}, description="CSV files (Z,N,mass_excess in MeV) by name")
     liquid_drop: str | None = Field(None, description="TOML file of constants of MB-refit in place of its own")
+
+    @field_validator("tables")
+    @classmethod
+    def _check_names(cls, value: dict[str, str]) -> dict[str, str]:
+        _names_to_draw(value)
+        return value
 
 
 class Sweep(_Section):
@@ -229,6 +250,13 @@ class Sweep(_Section):
     def _iron_too(cls, value: Any) -> Any:
         return IRON | value if isinstance(value, dict) else value
 
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("must be one line of characters that can be printed")
+        return value
+
     @field_validator("optional_models", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
@@ -237,6 +265,7 @@ class Sweep(_Section):
     @field_validator("ash")
     @classmethod
     def _check_ashes(cls, ashes: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        _names_to_draw(ashes)
         for name, fractions in ashes.items():
             nuclides = [parse_nuclide(nuclide) for nuclide in fractions]
             if len(set(nuclides)) < len(nuclides):

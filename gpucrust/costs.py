@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gpucrust.config import SweepError
 from gpucrust.crews import HARVEST, LANE_GROUP, crews_and_lanes, lane_bytes, on_cpu
 from gpucrust.ensemble import Progress, evolve
-from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, Plan
+from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, Plan, recorded_pressures
 from gpucrust.records import records_of
 
 PROGRAM = 1300 * 2**20
@@ -26,6 +27,8 @@ COPIES = 3
 """Of a block of the dataset while it is put together."""
 COMPRESSION = 0.3
 """Bytes on disk over bytes in memory; 0.13 to 0.29 were measured (docs/scale.md)."""
+COARSER = (0.02, 0.05, 0.1, 0.2, 0.5)
+"""Steps of recorded pressures to offer, up to the largest there may be."""
 CALIBRATION = 20.0
 """Seconds that a calibration may take, after compiling."""
 
@@ -87,29 +90,48 @@ def check_work(plan: Plan, chunks: Chunks, folder: Path | None = None, processes
         each = f" in each of {processes} processes" if processes > 1 else ""
         raise SweepError(
             f"chunks of {min(chunks.size, chunks.n)} evolutions need about {size(needed)} of memory{each} and "
-            f"{size(available)} are free: {_remedy(plan, chunks, available / needed)}"
+            f"{size(available)} are free: {_memory_remedy(plan, chunks, available)}"
         )
     if folder is not None:
         needed, there = disk(plan, chunks), free_disk(folder)
         if needed > there:
-            wants = plan.sweep.output.profiles or plan.sweep.output.composition
-            remedy = "output.profiles = false needs less" if wants else "take fewer members"
             raise SweepError(
-                f"{plan.n_members} members need about {size(needed)} of disk and {size(there)} are free: {remedy}"
+                f"{plan.n_members} members need about {size(needed)} of disk and {size(there)} are free: "
+                f"{_disk_remedy(plan, chunks, there)}"
             )
 
 
-def _remedy(plan: Plan, chunks: Chunks, share: float) -> str:
-    """What would bring memory down to that share of what it is."""
-    available, stepper = share * working_memory(plan, chunks), plan.sweep.stepper
-    for smaller in _halves(chunks.size):
-        if working_memory(plan, Chunks(chunks.n, smaller)) <= available:
-            return f"--save-every {smaller} would fit"
-    for fewer in _halves(crews_and_lanes_of(plan, chunks.n)[1]):
-        lanes = stepper.model_copy(update={"batch": fewer})
-        if working_memory(replace(plan, sweep=plan.sweep.model_copy(update={"stepper": lanes})), chunks) <= available:
-            return f"--set stepper.batch={fewer} would fit"
-    return f"raise stepper.dlnP from {stepper.dlnP:g} to {stepper.dlnP / share:.2g}"
+def _memory_remedy(plan: Plan, chunks: Chunks, available: int) -> str:
+    """The settings that would fit: smaller chunks, or fewer lanes, or both; if that is not enough, fewer pressures."""
+    smaller, fewer = list(_halves(chunks.size)), list(_halves(crews_and_lanes_of(plan, chunks.n)[1]))
+    options: list[tuple[int | None, dict[str, Any]]] = [(x, {}) for x in smaller]
+    options += [(x, {"batch": y}) for x in (None, *smaller) for y in fewer]
+    options += [(LANE_GROUP, {"batch": LANE_GROUP, "dlnP": z}) for z in COARSER if z > plan.sweep.stepper.dlnP]
+    for save_every, stepper in options:
+        if working_memory(_changed(plan, "stepper", stepper), Chunks(chunks.n, save_every or chunks.size)) <= available:
+            words = [f"--save-every {save_every}"] if save_every else []
+            return " ".join(words + [f"--set stepper.{name}={x}" for name, x in stepper.items()]) + " would fit"
+    return f"no setting would fit, programs alone take {size(PROGRAM)}"
+
+
+def _disk_remedy(plan: Plan, chunks: Chunks, there: int) -> str:
+    """The settings that would fit; where none does, how many members would with them."""
+    wanted = [name for name in ("composition", "profiles") if getattr(plan.sweep.output, name)]
+    words, needed = "", disk(plan, chunks)
+    for names in (*([name] for name in wanted), wanted):
+        words = " ".join(f"--set output.{name}=false" for name in names)
+        needed = disk(_changed(plan, "output", dict.fromkeys(names, False)), chunks)
+        if names and needed <= there:
+            return f"{words} would fit"
+    return f"{words and words + ' and '}about {plan.n_members * there // needed} members would fit"
+
+
+def _changed(plan: Plan, section: str, update: dict[str, Any]) -> Plan:
+    """The plan with other settings."""
+    values = getattr(plan.sweep, section).model_copy(update=update)
+    sweep = plan.sweep.model_copy(update={section: values})
+    s = sweep.stepper
+    return replace(plan, sweep=sweep, pressures=recorded_pressures(s.P_start, s.P_end, s.dlnP))
 
 
 def _halves(n: int) -> Iterator[int]:
@@ -122,9 +144,10 @@ def check_dataset(plan: Plan) -> None:
     """Refuse a dataset that cannot be held in memory: SweepError with what can be done."""
     available, needed = free_memory(), dataset_memory(plan)
     if needed > available:
-        share = available / needed
         dlnP = plan.sweep.stepper.dlnP
-        profiles = f"raise stepper.dlnP from {dlnP:g} to {dlnP / share:.2g}, set output.profiles = false, "
+        coarser = dlnP * needed / available
+        grid = f"raise stepper.dlnP from {dlnP:g} to {coarser:.2g}, " if coarser < COARSER[-1] else ""
+        profiles = f"{grid}set output.profiles = false, "
         raise SweepError(
             f"the dataset of {plan.n_members} members needs about {size(needed)} of memory and {size(available)} are "
             f"free: {profiles if plan.sweep.output.profiles else ''}or write it to a file with `gpucrust run`"

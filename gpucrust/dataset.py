@@ -287,8 +287,8 @@ def _fractions(records: Records, nuclides: np.ndarray) -> np.ndarray:
     assert codes is not None
     assert abundances is not None
     X = (codes // N_STRIDE + codes % N_STRIDE) * abundances
-    fractions = np.empty((*X.shape[:-1], len(nuclides)))  # of none, where no member has a result
-    for k, code in enumerate(nuclides):
-        fractions[..., k] = np.sum(np.where(codes == code, X, 0.0), axis=-1)
+    fractions = np.empty((*X.shape[:-1], len(nuclides)))  # none of them, if no member has a result
+    for i, code in enumerate(nuclides):
+        fractions[..., i] = np.sum(np.where(codes == code, X, 0.0), axis=-1)
     fractions[np.isnan(abundances[..., 0])] = np.nan
     return fractions

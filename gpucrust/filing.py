@@ -73,6 +73,20 @@ def finished(plan: Plan, target: Path) -> bool:
     return True
 
 
+def clear_up(plan: Plan, target: Path) -> None:
+    """Remove what a run of this plan that was killed after its last step left beside its result."""
+    folder = Folder(target)
+    if folder.path.exists():
+        folder.acquire()
+        try:
+            if not folder.store.exists() or Store(folder.store).identity == identity(plan):
+                folder.remove()
+        except StoreError:
+            folder.remove()  # killed while it removed the store
+        finally:
+            folder.release()
+
+
 def run_to_file(
     plan: Plan,
     target: Path,
@@ -96,6 +110,8 @@ def run_to_file(
     folder = Folder(target)
     folder.acquire()
     try:
+        if target.exists() and not overwrite:
+            raise StoreError(f"{target} exists: another run has just written it")
         started = time.perf_counter()
         chunks = make_chunks(plan, save_every)
         store = _open_store(folder, plan, resume, overwrite)

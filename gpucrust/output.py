@@ -186,6 +186,7 @@ def write_netcdf(ds: xr.Dataset, path: Path) -> None:
     try:
         write_blocks(Path(temporary), ".nc", ds, {str(d): n for d, n in ds.sizes.items()}, ())
         os.chmod(temporary, 0o666 & ~_umask())
+        to_disk(Path(temporary))
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -200,11 +201,29 @@ def _umask() -> int:
 
 
 def move_into_place(written: Path, target: Path, aside: Path) -> None:
-    """Rename what has been written to its final name; `aside`: where a folder that it replaces goes first."""
+    """Rename what has been written to its final name; `aside`: where a folder that it replaces goes first.
+
+    It is on the disk before, so that what it was made from may go.
+    """
+    to_disk(written)
     if target.is_dir():
         os.replace(target, aside)
     os.replace(written, target)
+    to_disk(target.parent, within=False)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def to_disk(path: Path, within: bool = True) -> None:
+    """Have a file, or a folder and all that is within, outlive a loss of power."""
+    for part in (*(path.rglob("*") if within else ()), path):
+        handle = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError:
+            if not part.is_dir():  # not every file system does it for folders
+                raise
+        finally:
+            os.close(handle)
 
 
 def open_output(path: Path) -> xr.Dataset:

@@ -181,7 +181,7 @@ def make_chunks(plan: Plan, save_every: int | None = None) -> Chunks:
     Results do not depend on it, and it does not depend on the machine.
     """
     most = min(MOST_CHUNK, max(LANE_GROUP, 1 << (CHUNK_BYTES // plan.evolution_bytes).bit_length() - 1))
-    wanted = save_every or min(max(plan.n_evolutions // CHUNKS, LEAST_CHUNK), most)
+    wanted = min(save_every or min(max(plan.n_evolutions // CHUNKS, LEAST_CHUNK), most), plan.n_evolutions)
     return Chunks(plan.n_evolutions, max(LANE_GROUP, 1 << (wanted - 1).bit_length()))
 
 

@@ -39,10 +39,11 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.group = zarr.open_group(path, mode="r+")
-            attributes = self.group.attrs.asdict()
+            group = zarr.open_group(path, mode="r+")
+            attributes: dict[str, Any] = group.attrs.asdict()
+            self.arrays = {name: group[name] for name in attributes["arrays"]}
             self.identity = {key: str(attributes[key]) for key in ("sweep", "data_hash", "source")}
-            self.chunks = Chunks(int(attributes["evolutions"]), int(attributes["save_every"]))  # type: ignore[arg-type]
+            self.chunks = Chunks(int(attributes["evolutions"]), int(attributes["save_every"]))
         except (OSError, KeyError, ValueError) as error:
             raise StoreError(f"{path}: not a store that can be read; --overwrite starts afresh") from error
 
@@ -52,7 +53,6 @@ class Store:
         new = path.with_name("new")
         shutil.rmtree(new, ignore_errors=True)
         group = zarr.create_group(new, zarr_format=3)
-        group.attrs.update({**identity(plan), "evolutions": chunks.n, "save_every": chunks.size})
         n, output, points = chunks.n, plan.sweep.output, len(plan.pressures)
         shapes: dict[str, tuple[tuple[int, ...], str]] = {
             "summary": ((n, len(SUMMARY)), "f8"),
@@ -76,11 +76,13 @@ class Store:
             ("status", n, chunks.size, "i1", PENDING),
         ):
             group.create_array(name, shape=(length,), chunks=(piece,), dtype=dtype, fill_value=fill, compressors=None)
+        about: dict[str, Any] = {"evolutions": chunks.n, "save_every": chunks.size, "arrays": sorted(group)}
+        group.attrs.update({**identity(plan), **about})
         os.replace(new, path)
         return Store(path)
 
     def _array(self, name: str) -> zarr.Array[Any]:
-        array = self.group[name]
+        array = self.arrays[name]
         assert isinstance(array, zarr.Array)
         return array
 
@@ -135,7 +137,7 @@ class Store:
                 summary=np.asarray(self._array("summary")[rows]),
                 layer_count=count,
                 layers=padded[np.arange(most) < count[:, None]],
-                **{name: np.asarray(self._array(name)[rows]) for name in optional if name in self.group},
+                **{name: np.asarray(self._array(name)[rows]) for name in optional if name in self.arrays},
             )
         except (ValueError, RuntimeError) as error:  # of the checksum, or of the decompression
             raise StoreError(f"{self.path}: evolutions {first} to {last - 1} are damaged") from error

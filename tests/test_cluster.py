@@ -2,13 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import replay
 from recorded_sweep import assert_same, load
-from test_faults import end, start
+from test_faults import PROMPT, end, finish, start, wait_for_chunks
 
 from gpucrust.config import SweepError
 from gpucrust.store import StoreError
@@ -55,6 +57,51 @@ def test_a_scheduler_elsewhere(work, undisturbed, tmp_path, monkeypatch):
         status, _, err = end(process)
     assert (status, err) == (0, "")
     assert_same(load(tmp_path / "x.nc"), undisturbed)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_with_its_workers_a_run_says_one_line(work, tmp_path, number, status):
+    """As a terminal asks on Ctrl-C, and Slurm: all processes at once."""
+    target = tmp_path / "x.nc"
+    process = start(work, target, "--workers", 2, "--quiet", seconds=0.5, **WORKERS_REPLAY)
+    wait_for_chunks(target, 2, process)
+    os.killpg(process.pid, number)
+    stopped, _, err = end(process)
+    assert stopped == status
+    assert len(err.strip().splitlines()) == 1
+    assert "of 60 evolutions are saved, go on with: gpucrust run" in err
+    assert "--workers 2 --resume" in err
+
+
+def test_a_scheduler_that_is_lost_is_one_line_and_what_was_saved_stays(work, undisturbed, tmp_path):
+    file, target = tmp_path / "scheduler.json", tmp_path / "x.nc"
+    environment = {**os.environ, replay.RECORDED: str(work / "recorded"), replay.SECONDS: "0.5"}
+    environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "2s"
+
+    def begin(what, *more):
+        program = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", str(file)]
+        return subprocess.Popen([*program, "--no-dashboard", *more], env=environment, stderr=subprocess.DEVNULL)
+
+    scheduler = begin("scheduler", "--port", "0", "--host", "127.0.0.1")
+    worker = begin("worker", "--nthreads", "1", "--no-nanny", "--preload", replay.__file__)
+    try:
+        deadline = time.monotonic() + PROMPT
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        address = json.loads(file.read_text())["address"]
+        timeout = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
+        process = start(work, target, "--scheduler", address, "--quiet", **timeout)
+        wait_for_chunks(target, 2, process)
+        scheduler.kill()
+        status, _, err = end(process)
+    finally:
+        for started in (scheduler, worker):
+            started.kill()
+            started.wait()
+    assert status == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "of 60 evolutions are saved, go on with: gpucrust run" in err
+    assert_same(finish(work, target), undisturbed)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1"])

@@ -134,13 +134,53 @@ def test_twenty_kills_of_the_real_engine(work, undisturbed, tmp_path):
     assert kill_at_random(work, tmp_path, undisturbed, 20, "real", seed=2) == 20
 
 
+def test_a_kill_after_the_last_step_leaves_a_result_that_resuming_completes(plan, half, work, command, monkeypatch):
+    """The store is removed, and the figure drawn, once the result is in its place."""
+
+    def killed(_):
+        raise SystemExit
+
+    with monkeypatch.context() as m:
+        m.setattr(Folder, "remove", killed)
+        with pytest.raises(SystemExit):
+            run_to_file(plan, half, resume=True)
+    assert Folder(half).store.exists()
+    before = half.stat().st_mtime_ns
+    status, _, err = command("run", work / "s.toml", "-o", half, "--resume")
+    assert (status, half.stat().st_mtime_ns) == (0, before)
+    assert "x.nc is finished" in err
+    assert sorted(p.name for p in half.parent.iterdir()) == ["x.nc", "x.png"]
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_result_outlives_a_loss_of_power_before_it_has_its_name(plan, replayed, tmp_path, monkeypatch, suffix):
+    target, safe, named = tmp_path / f"x{suffix}", set(), []
+    fsync, replace = os.fsync, os.replace
+
+    def written_out(handle):
+        safe.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    def renamed(a, b):
+        if Path(b) == target:
+            named.extend(path.stat().st_ino for path in (Path(a), *Path(a).rglob("*")))
+            assert safe >= set(named)
+        replace(a, b)
+
+    monkeypatch.setattr(os, "fsync", written_out)
+    monkeypatch.setattr(os, "replace", renamed)
+    run_to_file(plan, target, save_every=16)
+    assert named
+    assert tmp_path.stat().st_ino in safe
+
+
 # --- asked to stop
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_asked_to_stop_says_how_to_resume(work, undisturbed, tmp_path, number, status):
     target = tmp_path / "a name with spaces.zarr"
-    process = start(work, target)
+    process = start(work, target, "--device", "cpu")
     wait_for_chunks(target, 2, process)
     process.send_signal(number)
     stopped, _, err = end(process)
@@ -149,6 +189,7 @@ def test_a_run_asked_to_stop_says_how_to_resume(work, undisturbed, tmp_path, num
     assert "of 60 evolutions are saved, go on with: gpucrust run" in message
     command = shlex.split(message.split("go on with: ")[1])
     assert command[:2] == ["gpucrust", "run"]
+    assert command[-3:] == ["--device", "cpu", "--resume"]
     environment = {**os.environ, replay.RECORDED: str(work / "recorded")}
     subprocess.run([sys.executable, replay.__file__, *command[1:], "--quiet"], env=environment, check=True)
     assert_same(load(target), undisturbed)
@@ -231,8 +272,10 @@ def test_a_damaged_chunk_is_computed_again(plan, undisturbed, half, damage, arra
     assert log_before == 4  # started, and three chunks
 
 
-def test_damage_to_what_a_store_is_made_of_is_one_line(plan, half):
-    (Folder(half).store / "zarr.json").write_text("{")
+@pytest.mark.parametrize("part", [".", "status", "summary", "profiles"])
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{"), Path.unlink])
+def test_damage_to_what_a_store_is_made_of_is_one_line(plan, half, damage, part):
+    damage(Folder(half).store / part / "zarr.json")
     with pytest.raises(StoreError, match="not a store that can be read; --overwrite starts afresh"):
         run_to_file(plan, half, resume=True)
 
@@ -257,6 +300,16 @@ def test_the_second_of_two_runs_is_refused_and_the_first_goes_on(work, undisturb
         assert len(err.strip().splitlines()) == 1
         assert f"another run is writing it (process {first.pid} on {socket.gethostname()}" in err
     assert end(first)[0] == 0
+    assert_same(load(target), undisturbed)
+
+
+def test_a_result_that_another_run_wrote_meanwhile_is_not_replaced(plan, undisturbed, replayed, tmp_path):
+    """The other ended between the command's look for the output and its lock."""
+    target = tmp_path / "x.nc"
+    run_to_file(plan, target)
+    for resume in (False, True):
+        with pytest.raises(StoreError, match="another run has just written it"):
+            run_to_file(plan, target, resume=resume)
     assert_same(load(target), undisturbed)
 
 

@@ -228,6 +228,11 @@ def test_a_folder_of_yours_is_not_replaced(command, folder):
         assert (folder / name / "precious").exists()
 
 
+def test_a_name_that_is_no_utf8_is_refused_before_anything_is_computed(command, folder):
+    (folder / "s.toml").write_text(VALID)
+    assert command("s.toml", "-o", os.fsdecode(b"\xff.nc")) == 2
+
+
 def test_a_folder_that_may_not_be_written(command, folder):
     (folder / "s.toml").write_text(VALID)
     (folder / "closed").mkdir(mode=0o500)
@@ -313,6 +318,27 @@ def test_kev_are_recognised(tmp_path, chosen, shift):
     if np.median(sizes) > 1:
         with pytest.raises(MassTableError, match="in keV; MeV are needed"):
             read_user_table(tmp_path / "mine.csv", "mine")
+
+
+def nuclides(name):
+    table = packaged_table(name)
+    return list(zip(table.Z.tolist(), table.N.tolist(), strict=True))
+
+
+measured, known = set(nuclides("AME2016")), set(nuclides("FRDM95"))
+unmeasured = [i for i, zn in enumerate(nuclides("HFB21")) if zn in known - measured and zn[0] <= 60]
+
+
+@settings(max_examples=200, **MANY)
+@given(st.sets(st.sampled_from(unmeasured), min_size=5, max_size=40))
+def test_kev_are_recognised_where_nothing_is_measured(tmp_path, chosen):
+    """Of nuclides that crusts go through, out to the drip line."""
+    table = packaged_table("HFB21")
+    write(tmp_path / "mine.csv", table, chosen)
+    assert is_sound_or_one_line(tmp_path / "mine.csv") is not None
+    write(tmp_path / "mine.csv", table, chosen, factor=1000.0)
+    with pytest.raises(MassTableError, match="in keV; MeV are needed"):
+        read_user_table(tmp_path / "mine.csv", "mine")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import xarray as xr
 from recorded_sweep import RUN_DEPENDENT, SWEEP, assert_same, load, stop_after
 
 from gpucrust import planning, sweep
+from gpucrust.cli.progress import Bar
 from gpucrust.config import SweepError, check_sweep
+from gpucrust.costs import Calibration
 from gpucrust.dataset import identity
 from gpucrust.filing import run_to_file
 from gpucrust.folder import Folder
@@ -90,6 +93,24 @@ def test_other_outputs_in_blocks_too(tmp_path, monkeypatch, changes):
     for suffix in (".nc", ".zarr"):
         run_to_file(plan, tmp_path / f"x{suffix}", save_every=8)
         assert_same(load(tmp_path / f"x{suffix}"), in_one)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_sweep_of_which_no_member_has_a_result(tmp_path, suffix):
+    """Not even a nuclide."""
+    data = {
+        "axes": {"mass_model": ["DZ31"], "ash": ["edge"], "sample": 9},
+        "ash": {"edge": {"Nd150": 1.0}},
+        "physics": {"policy": "mixed"},
+        "output": {"composition": True, "ground_state": False},
+        "stepper": {"P_end": 2e28, "chunk": 0.1, "dlnP": 0.3},
+    }
+    plan = make_plan(check_sweep(data))
+    in_one = sweep.compute(plan)
+    assert (in_one.sizes["nuclide"], in_one.sizes["layer"]) == (0, 0)
+    np.testing.assert_array_equal(in_one.status, Status.CHART_EDGE)
+    run_to_file(plan, tmp_path / f"x{suffix}", save_every=8)
+    assert_same(load(tmp_path / f"x{suffix}"), in_one)
 
 
 def test_records_taken_apart_and_put_together_are_the_same(work, plan):
@@ -261,7 +282,7 @@ def test_a_new_store_is_all_pending(plan, tmp_path):
     assert store.pending() == [0, 1, 2, 3]
     assert store.status().size == 0
     assert store.identity == identity(plan)
-    assert np.asarray(store.group["status"][:]).tolist() == [PENDING] * 60
+    assert np.asarray(store.arrays["status"][:]).tolist() == [PENDING] * 60
     assert store.damaged() == []
 
 
@@ -293,6 +314,14 @@ def test_json_lines(work, replayed, tmp_path, command):
     assert last["members"] == {"ok": 40, "chart_edge": 40}
 
 
+def test_time_left_is_told_however_rarely_chunks_end():
+    bar = Bar()
+    with bar:
+        for done in (100, 200):  # of a run that found 50 done, a chunk of 50 a minute
+            bar.standing(sweep.Standing(done, 0, 400, done / 400, (done - 50) * 1.2, resumed=50))
+    assert bar.bar.tasks[0].fields["left"] == "0:04:00"
+
+
 def test_the_summary_counts_failures_and_quiet_is_quiet(work, replayed, tmp_path, command):
     arguments = ["run", work / "s.toml", "-o"]
     status, out, err = command(*arguments, tmp_path / "x.nc", "--save-every", 8)
@@ -318,7 +347,10 @@ def test_dry_run_tells_members_evolutions_chunks_and_costs(work, replayed, tmp_p
     assert (event["members"], event["evolutions"], event["chunks"]) == (80, 60, 8)
     assert event["seconds"] > 0
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("gpucrust.costs.calibrate", lambda *_: Calibration(0.0, 0.0, False))
+    assert "time: more than can be foretold" in command(*arguments)[1]
+    assert json.loads(command(*arguments, "--json")[1])["seconds"] is None
     monkeypatch.setattr("gpucrust.costs.free_disk", lambda _: 1000)
     status, _, err = command(*arguments)
     assert status == 2
-    assert "output.profiles = false needs less" in err
+    assert re.search(r"--set output.profiles=false and about \d members would fit", err)

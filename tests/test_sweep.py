@@ -1,5 +1,7 @@
 """Plans: which evolutions a sweep needs, and what it costs."""
 
+import re
+import tomllib
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,12 +85,12 @@ def test_blocks_make_up_the_whole_in_order(most):
     assert max(len(part) for part in parts) == len(parts[0]) <= most
 
 
-@pytest.mark.parametrize("save_every", [None, 1, 9, 64, 1000])
+@pytest.mark.parametrize("save_every", [None, 1, 9, 64, 1000, 10**30])
 def test_chunks_make_up_all_evolutions(save_every):
     plan = plan_of({"sample": 700})
     chunks = make_chunks(plan, save_every)
     np.testing.assert_array_equal(np.concatenate([chunks[k] for k in range(len(chunks))]), np.arange(700))
-    assert chunks.size >= (save_every or 8)
+    assert chunks.size >= min(save_every or 8, 700)
     assert chunks.size.bit_count() == 1
     with pytest.raises(IndexError):
         chunks[len(chunks)]
@@ -107,11 +109,47 @@ def test_what_cannot_fit_is_refused_with_what_would(monkeypatch, tmp_path):
     with pytest.raises(SweepError, match=r"output\.profiles = false, or write it to a file"):
         check_dataset(plan)
     monkeypatch.setattr(costs, "free_disk", lambda _: 10**8)
-    with pytest.raises(SweepError, match=r"of disk and 95\.4 MiB are free: output\.profiles = false needs less"):
+    with pytest.raises(SweepError, match=r"of disk and 95\.4 MiB are free: --set output\.profiles=false would fit"):
+        check_work(plan, fits, tmp_path)
+    monkeypatch.setattr(costs, "free_disk", lambda _: 10**6)
+    with pytest.raises(SweepError, match=r"--set output\.profiles=false and about \d+ members would fit"):
         check_work(plan, fits, tmp_path)
     monkeypatch.setattr(costs, "free_memory", lambda: 10**6)
-    with pytest.raises(SweepError, match=r"raise stepper.dlnP from 0.01"):
+    with pytest.raises(SweepError, match=r"no setting would fit, programs alone take 1\.27 GiB"):
         check_work(plan, fits)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.7, 0.5, 0.3, 0.1, 0.02, 0.001])
+@pytest.mark.parametrize("stepper", [{}, {"dlnP": 1e-4}, {"batch": 4096, "dlnP": 1e-3}])
+def test_settings_said_to_fit_do(monkeypatch, tmp_path, share, stepper):
+    """Whatever part of the need is there; memory beyond what programs take."""
+    output = {"composition": True, "ground_state": False}
+    plan = plan_of({"sample": 3000}, stepper=stepper, output=output)
+    chunks = make_chunks(plan, 4096)
+
+    def offered(folder):
+        with pytest.raises(SweepError, match="would fit") as error:
+            check_work(plan, chunks, folder)
+        return str(error.value).split(": ")[-1].removesuffix(" would fit")
+
+    def as_offered(words):
+        save_every = re.search(r"--save-every (\d+)", words)
+        data = {"axes": {"mass_model": ["DZ31"], "sample": 3000}, "stepper": dict(stepper), "output": dict(output)}
+        for section, key, value in re.findall(r"--set (\w+)\.(\w+)=(\S+)", words):
+            data[section][key] = tomllib.loads(f"x = {value}")["x"]
+        members = re.search(r"about (\d+) members", words)
+        if members:
+            data["axes"]["sample"] = max(1, int(members[1]))
+        changed = make_plan(check_sweep(data))
+        return changed, make_chunks(changed, int(save_every[1]) if save_every else 4096)
+
+    there = int(costs.PROGRAM + share * (working_memory(plan, chunks) - costs.PROGRAM))
+    monkeypatch.setattr(costs, "free_memory", lambda: there)
+    if "no setting" not in offered(None):
+        check_work(*as_offered(offered(None)))
+    monkeypatch.setattr(costs, "free_memory", lambda: 2**60)
+    monkeypatch.setattr(costs, "free_disk", lambda _: int(share * costs.disk(plan, chunks)))
+    check_work(*as_offered(offered(tmp_path)), tmp_path)
 
 
 def test_fewer_lanes_are_the_remedy_where_lanes_need_the_memory(monkeypatch):

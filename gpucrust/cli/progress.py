@@ -6,6 +6,7 @@ Lines of JSON go to standard output, each an object with the key `event`: note, 
 import json
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -48,7 +49,7 @@ class Bar(Reporting):
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichBar
 
         columns = (
@@ -56,8 +57,7 @@ class Bar(Reporting):
             BarColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("left {task.fields[left]}"),  # rich's own knows the last 30 s only: no chunk of a worker
         )
         self.bar = RichBar(*columns, console=Console(stderr=True))
         self.task: Any = None
@@ -70,15 +70,17 @@ class Bar(Reporting):
         """Draw the bar anew."""
         if self.task is None:
             # started only now: errors before are one line
-            self.task = self.bar.add_task("", total=1.0, evolutions="", rate="")
+            self.task = self.bar.add_task("", total=1.0, evolutions="", rate="", left="")
             self.bar.start()
         failed = f", {state.failed} failed" if state.failed else ""
         doing = "writing " if state.phase == "writing" else ""
+        left = seconds_left(state)
         self.bar.update(
             self.task,
             completed=state.fraction,
             evolutions=f"{doing}{state.done}/{state.total}{failed}",
             rate=f"{rate(state):.3g}/s",
+            left="-:--:--" if left is None else str(timedelta(seconds=round(left))),
         )
 
     def finished(self, target: Path, figure: Path | None, ds: "xr.Dataset", seconds: float) -> None:
@@ -112,9 +114,6 @@ class JsonLines(Reporting):
         if time.monotonic() - self.last < 1 and state.done < state.total:
             return
         self.last = time.monotonic()
-        speed = rate(state)
-        work = state.fraction - state.resumed / state.total
-        left = state.elapsed * (1 - state.fraction) / work if work > 0 and state.phase == "computing" else None
         self._tell(
             "progress",
             phase=state.phase,
@@ -122,9 +121,9 @@ class JsonLines(Reporting):
             failed=state.failed,
             total=state.total,
             fraction=round(state.fraction, 6),
-            per_second=speed,
+            per_second=rate(state),
             seconds=round(state.elapsed, 3),
-            seconds_left=left,
+            seconds_left=seconds_left(state),
         )
 
     def finished(self, target: Path, figure: Path | None, ds: "xr.Dataset", seconds: float) -> None:
@@ -143,6 +142,12 @@ class JsonLines(Reporting):
 def rate(state: "Standing") -> float:
     """Evolutions a second, of this run."""
     return (state.done - state.resumed) / state.elapsed if state.elapsed > 0 else 0.0
+
+
+def seconds_left(state: "Standing") -> float | None:
+    """Of the computation, at the pace of this run so far; None while nothing is known."""
+    work = state.fraction - state.resumed / state.total
+    return state.elapsed * (1 - state.fraction) / work if work > 0 and state.phase == "computing" else None
 
 
 def reporting(quiet: bool, json_lines: bool) -> Reporting:

@@ -18,6 +18,8 @@ from gpucrust.cli.app import Setting, SweepFile, app, open_result, sentence
 from gpucrust.cli.progress import Reporting, reporting
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from gpucrust.planning import Chunks, Plan
     from gpucrust.sweep import Standing
 
@@ -83,7 +85,7 @@ def run(
     if not (overwrite or resume):
         check_absent(target, figure)
 
-    from gpucrust.filing import finished, run_to_file
+    from gpucrust.filing import clear_up, finished, run_to_file
     from gpucrust.planning import make_chunks, make_plan
     from gpucrust.sweep import meanwhile, on_device
 
@@ -96,16 +98,21 @@ def run(
             _tell_costs(plan, make_chunks(plan, save_every), target, workers or 1, report)
             return
     if resume and not overwrite and finished(plan, target):
+        clear_up(plan, target)
         report.note(f"{target} is finished")
+        if not figure.exists():
+            _draw(open_result(target), figure)
         return
     command = ["gpucrust", "run", str(sweep), "-o", str(target), *(x for s in settings or [] for x in ("--set", s))]
+    given = {"--device": device, "--workers": workers, "--scheduler": scheduler}
+    command += [x for name, value in given.items() if value is not None for x in (name, str(value))]
     command += ["--resume", *(["--overwrite"] if overwrite else [])]
     started = time.perf_counter()
     with (
         _how_to_go_on(target, command, report),
         Stop(at_once=bool(workers or scheduler)) as stop,
         report,
-        meanwhile(import_module, "gpucrust.plots") as plots,
+        meanwhile(import_module, "gpucrust.plots"),
     ):
 
         def progress(state: "Standing") -> None:
@@ -124,11 +131,18 @@ def run(
             progress=progress,
         )
     ds = open_result(target)
+    drawn = _draw(ds, figure)
+    report.finished(target, figure if drawn else None, ds, time.perf_counter() - started)
+
+
+def _draw(ds: "xr.Dataset", figure: Path) -> bool:
+    """Draw the figure that suits a result, unless it has too many members."""
+    from gpucrust import plots
+
     drawn = ds.sizes["member"] <= MOST_DRAWN
     if drawn:
-        draw = plots().KINDS[plots().default_kind(ds)]
-        plots().write_figure(draw(ds), figure)
-    report.finished(target, figure if drawn else None, ds, time.perf_counter() - started)
+        plots.write_figure(plots.KINDS[plots.default_kind(ds)](ds), figure)
+    return drawn
 
 
 def check_target(target: Path) -> None:
@@ -136,6 +150,10 @@ def check_target(target: Path) -> None:
 
     if target.suffix not in (".nc", ".zarr"):
         raise SweepError(f"--output {target}: write netCDF, NAME.nc, or Zarr, NAME.zarr")
+    try:
+        str(target).encode()
+    except UnicodeEncodeError:
+        raise SweepError(f"--output {target}: netCDF needs a name in UTF-8") from None
     if not target.parent.is_dir():
         raise SweepError(f"--output {target}: there is no folder {target.parent}")
     if not os.access(target.parent, os.W_OK):
@@ -237,11 +255,14 @@ def _tell_costs(plan: "Plan", chunks: "Chunks", target: Path, processes: int, re
     report.plan(lines, {})
     check_work(plan, chunks, target.parent, processes)
     speed = calibrate(plan, chunks)
-    seconds = plan.n_evolutions / speed.evolutions_per_second / processes + speed.compile_seconds
-    bound = "" if speed.whole else ", by the beginning of some"
-    rate = f"{speed.evolutions_per_second:.3g} evolutions/s a process{bound}"
+    rate, seconds = speed.evolutions_per_second, None
+    foretold = "more than can be foretold: no evolution came any further"
+    if rate > 0:
+        seconds = plan.n_evolutions / rate / processes + speed.compile_seconds
+        bound = "" if speed.whole else ", by the beginning of some"
+        foretold = f"about {_duration(seconds)} ({rate:.3g} evolutions/s a process{bound})"
     report.plan(
-        {"time": f"about {_duration(seconds)} ({rate})"},
+        {"time": foretold},
         {
             "axes": {name: len(x) for name, x in values.items()},
             "members": plan.n_members,
