@@ -42,7 +42,8 @@ def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
 def working_memory(plan: Plan, chunks: Chunks) -> int:
     """Of a process that computes and writes chunk by chunk, bytes; without a GPU's."""
     lanes, points = math.prod(crews_and_lanes_of(plan, chunks.n)), len(plan.pressures)
-    evolving = min(lanes, HARVEST) * (RESULT + RESULT_POINT * points) + WAITING * min(chunks.n, STREAM)
+    a_point = RESULT_POINT + (32 * plan.stepper.slots if plan.stepper.composition else 0)
+    evolving = min(lanes, HARVEST) * (RESULT + a_point * points) + WAITING * min(chunks.n, STREAM)
     if on_cpu():
         evolving += lanes * lane_bytes(points, plan.stepper)
     # chunks under way have parts of records, and one is put together and written
@@ -83,8 +84,8 @@ def free_disk(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def check_work(plan: Plan, chunks: Chunks, folder: Path | None = None, processes: int = 1) -> None:
-    """Refuse what cannot be computed here, or, with a folder, written there: SweepError with the setting that would."""
+def check_memory(plan: Plan, chunks: Chunks, processes: int = 1) -> None:
+    """Refuse what cannot be computed here: SweepError with the setting that would."""
     available, needed = free_memory() // processes, working_memory(plan, chunks)
     if needed > available:
         each = f" in each of {processes} processes" if processes > 1 else ""
@@ -92,13 +93,16 @@ def check_work(plan: Plan, chunks: Chunks, folder: Path | None = None, processes
             f"chunks of {min(chunks.size, chunks.n)} evolutions need about {size(needed)} of memory{each} and "
             f"{size(available)} are free: {_memory_remedy(plan, chunks, available)}"
         )
-    if folder is not None:
-        needed, there = disk(plan, chunks), free_disk(folder)
-        if needed > there:
-            raise SweepError(
-                f"{plan.n_members} members need about {size(needed)} of disk and {size(there)} are free: "
-                f"{_disk_remedy(plan, chunks, there)}"
-            )
+
+
+def check_disk(plan: Plan, chunks: Chunks, folder: Path) -> None:
+    """Refuse what cannot be written to a folder: SweepError with the setting that would."""
+    needed, there = disk(plan, chunks), free_disk(folder)
+    if needed > there:
+        raise SweepError(
+            f"{plan.n_members} members need about {size(needed)} of disk and {size(there)} are free: "
+            f"{_disk_remedy(plan, chunks, there)}"
+        )
 
 
 def _memory_remedy(plan: Plan, chunks: Chunks, available: int) -> str:

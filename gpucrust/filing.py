@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gpucrust.config import SweepError
-from gpucrust.costs import check_work
+from gpucrust.costs import check_disk, check_memory
 from gpucrust.dataset import identity, member_variables, scarce_left_out, shared_variables
 from gpucrust.dataset_equilibrium import ground_states
 from gpucrust.ensemble import Progress
@@ -118,8 +118,10 @@ def run_to_file(
         if store is not None:
             chunks = store.chunks
         else:
-            with on_device(None if workers or scheduler else device):
-                check_work(plan, chunks, folder.path, workers or 1)
+            check_disk(plan, chunks, folder.path)
+            if not scheduler:  # whose workers compute on other machines
+                with on_device(None if workers else device):
+                    check_memory(plan, chunks, workers or 1)
             if len(chunks) > 1 or workers or scheduler:
                 store = Store.create(folder.store, plan, chunks)
         folder.log("resumed" if store is not None and resume else "started", evolutions=chunks.n, chunks=len(chunks))

@@ -22,7 +22,7 @@ from gpucrust.nuclide import ELEMENTS
 AXES = ("mass_model", "ash", "pycno_log10_scale", "sample", "g", "mdot")
 """Dimensions of a sweep, in the order of the dataset."""
 MOST_MEMBERS, MOST_PAIRS = 2**40, 2**24  # of pairs of g and mdot a list is held
-LEAST_CHUNK, MOST_CHUNK = 256, 8192
+LEAST_CHUNK, MOST_CHUNK = 64, 8192
 """Evolutions in a chunk: so many that a chunk's files cost little beside them, and few enough to lose."""
 CHUNKS, CHUNK_BYTES = 64, 2**29
 """A sweep is cut into about this many chunks, within those bounds, of at most so many bytes."""

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gpucrust.config import Sweep, SweepError, check_sweep, load_sweep
-from gpucrust.costs import check_dataset, check_work, crews_and_lanes_of
+from gpucrust.costs import check_dataset, check_memory, crews_and_lanes_of
 from gpucrust.dataset import RunInfo, dataset_of
 from gpucrust.dataset_equilibrium import ground_states
 from gpucrust.ensemble import Evolution, Progress, evolve_each
@@ -152,7 +152,7 @@ def compute(
     """Evolve the members of a plan and build their dataset, in memory."""
     chunks = make_chunks(plan, save_every)
     with on_device(device):
-        check_work(plan, chunks)
+        check_memory(plan, chunks)
     check_dataset(plan)
     started = time.perf_counter()
     with meanwhile(ground_states, plan) as ground:

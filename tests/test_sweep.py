@@ -9,7 +9,7 @@ import pytest
 
 from gpucrust import costs, crews
 from gpucrust.config import SweepError, check_sweep
-from gpucrust.costs import check_dataset, check_work, working_memory
+from gpucrust.costs import check_dataset, check_disk, check_memory, working_memory
 from gpucrust.ensemble import Stepper
 from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, blocks, make_chunks, make_plan, recorded_pressures
 from gpucrust.sweep import on_device
@@ -102,21 +102,21 @@ def test_what_cannot_fit_is_refused_with_what_would(monkeypatch, tmp_path):
     fits = Chunks(10_000, 1024)
     monkeypatch.setattr(costs, "free_memory", lambda: working_memory(plan, fits) + 1)
     with pytest.raises(SweepError, match="--save-every 1024 would fit"):
-        check_work(plan, chunks)
-    check_work(plan, fits)
+        check_memory(plan, chunks)
+    check_memory(plan, fits)
     with pytest.raises(SweepError, match="in each of 2 processes"):
-        check_work(plan, fits, processes=2)
+        check_memory(plan, fits, processes=2)
     with pytest.raises(SweepError, match=r"output\.profiles = false, or write it to a file"):
         check_dataset(plan)
     monkeypatch.setattr(costs, "free_disk", lambda _: 10**8)
     with pytest.raises(SweepError, match=r"of disk and 95\.4 MiB are free: --set output\.profiles=false would fit"):
-        check_work(plan, fits, tmp_path)
+        check_disk(plan, fits, tmp_path)
     monkeypatch.setattr(costs, "free_disk", lambda _: 10**6)
     with pytest.raises(SweepError, match=r"--set output\.profiles=false and about \d+ members would fit"):
-        check_work(plan, fits, tmp_path)
+        check_disk(plan, fits, tmp_path)
     monkeypatch.setattr(costs, "free_memory", lambda: 10**6)
     with pytest.raises(SweepError, match=r"no setting would fit, programs alone take 1\.27 GiB"):
-        check_work(plan, fits)
+        check_memory(plan, fits)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.7, 0.5, 0.3, 0.1, 0.02, 0.001])
@@ -127,9 +127,9 @@ def test_settings_said_to_fit_do(monkeypatch, tmp_path, share, stepper):
     plan = plan_of({"sample": 3000}, stepper=stepper, output=output)
     chunks = make_chunks(plan, 4096)
 
-    def offered(folder):
+    def offered(check, *where):
         with pytest.raises(SweepError, match="would fit") as error:
-            check_work(plan, chunks, folder)
+            check(plan, chunks, *where)
         return str(error.value).split(": ")[-1].removesuffix(" would fit")
 
     def as_offered(words):
@@ -145,11 +145,11 @@ def test_settings_said_to_fit_do(monkeypatch, tmp_path, share, stepper):
 
     there = int(costs.PROGRAM + share * (working_memory(plan, chunks) - costs.PROGRAM))
     monkeypatch.setattr(costs, "free_memory", lambda: there)
-    if "no setting" not in offered(None):
-        check_work(*as_offered(offered(None)))
+    if "no setting" not in offered(check_memory):
+        check_memory(*as_offered(offered(check_memory)))
     monkeypatch.setattr(costs, "free_memory", lambda: 2**60)
     monkeypatch.setattr(costs, "free_disk", lambda _: int(share * costs.disk(plan, chunks)))
-    check_work(*as_offered(offered(tmp_path)), tmp_path)
+    check_disk(*as_offered(offered(check_disk, tmp_path)), tmp_path)
 
 
 def test_fewer_lanes_are_the_remedy_where_lanes_need_the_memory(monkeypatch):
@@ -160,7 +160,7 @@ def test_fewer_lanes_are_the_remedy_where_lanes_need_the_memory(monkeypatch):
     assert needed < working_memory(plan, chunks)
     monkeypatch.setattr(costs, "free_memory", lambda: needed + 1)
     with pytest.raises(SweepError, match=f"--set stepper.batch={fewer} would fit"):
-        check_work(plan, chunks)
+        check_memory(plan, chunks)
 
 
 def test_memory_of_summaries_goes_with_lanes_not_with_members(monkeypatch):

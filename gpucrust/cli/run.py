@@ -238,7 +238,7 @@ def _how_to_go_on(target: Path, command: list[str], report: Reporting) -> Iterat
 
 def _tell_costs(plan: "Plan", chunks: "Chunks", target: Path, processes: int, report: Reporting) -> None:
     """Axes, members, evolutions and chunks; memory and disk, which must be there; time."""
-    from gpucrust.costs import calibrate, check_work, disk, free_disk, free_memory, size, working_memory
+    from gpucrust.costs import calibrate, check_disk, check_memory, disk, free_disk, free_memory, size, working_memory
     from gpucrust.planning import AXES
 
     axes = plan.sweep.axes
@@ -253,7 +253,8 @@ def _tell_costs(plan: "Plan", chunks: "Chunks", target: Path, processes: int, re
     lines["memory"] = f"about {size(memory)} of {size(free_memory())} free"
     lines["disk"] = f"about {size(needed)} of {size(free_disk(target.parent))} free"
     report.plan(lines, {})
-    check_work(plan, chunks, target.parent, processes)
+    check_disk(plan, chunks, target.parent)
+    check_memory(plan, chunks, processes)
     speed = calibrate(plan, chunks)
     rate, seconds = speed.evolutions_per_second, None
     foretold = "more than can be foretold: no evolution came any further"
