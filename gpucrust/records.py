@@ -147,17 +147,17 @@ def _profiles(plan: "Plan", evolution: Evolution, found: Analysis, J_n: np.ndarr
         "regime": found.regime,
         "depth_times_g": found.depth_g,
         "J_n_over_g": J_n,
-        **_derived(p, found.nodiff, found.ratio, matter),
+        **_derived(p, found.ratio, matter),
     }
     return np.stack([columns[name] for name in PROFILE], axis=1)
 
 
 @jax.jit
-def _derived(p: dict[str, Array], nodiff: Array, R: Array, matter: eos.Matter) -> dict[str, Array]:
+def _derived(p: dict[str, Array], R: Array, matter: eos.Matter) -> dict[str, Array]:
     """Those of the columns PROFILE that follow from others at one pressure."""
     n_b, Y_e, Y_n, Y = p["n_b"], p["Y_e"], p["Y_n"], p["sum_Y"]
     Z, A = Y_e / Y, (1 - Y_n) / Y
-    electrons = R * nodiff * n_b * Y_e * DYN_PER_CM2  # dP_e/dP
+    dP_ei = R * (1 - Y_n)  # dP_ei/dP: in diffusion equilibrium rho_ei/rho
     return {
         "Z_mean": Z,
         "A_mean": A,
@@ -166,7 +166,7 @@ def _derived(p: dict[str, Array], nodiff: Array, R: Array, matter: eos.Matter) -
         "mu_n": eos.neutron_chemical_potential(n_b * Y_n, matter),
         "P_e": eos.electron_pressure(n_b * Y_e) * DYN_PER_CM2,
         "P_n": eos.neutron_pressure(n_b * Y_n, matter) * DYN_PER_CM2,
-        "residual_ei": diffusion.residual_ei(electrons, 1 - Y_n, 1.0),
-        "residual_n": jnp.where(jnp.isnan(R), jnp.nan, diffusion.residual_n(1 - electrons, Y_n, 1.0)),
+        "residual_ei": diffusion.residual_ei(dP_ei, 1 - Y_n, 1.0),
+        "residual_n": jnp.where(jnp.isnan(R), jnp.nan, diffusion.residual_n(1 - dP_ei, Y_n, 1.0)),
         "f_in_over_g": diffusion.friction_from_ratio(A, 1.0, R),
     }
