@@ -22,14 +22,15 @@ from gpucrust.layers import (
     thickness_times_g,
 )
 from gpucrust.masses import load_model
-from gpucrust.pieces import join_pieces, pieces_of_teeth
+from gpucrust.pieces import join_pieces, pieces_of_slides, pieces_of_teeth
 from gpucrust.planning import recorded_pressures
 from gpucrust.reactions import CHANNEL_DZ
 from gpucrust.slopes import marginal_slope
 from gpucrust.stepper import SEGMENT
 
 CHUNK_MODELS = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
-MODELS = [*CHUNK_MODELS, "FRDM12+DZ31", "HFB24+DZ31", "BSkG4+DZ31"]
+FIGURE_1 = [*CHUNK_MODELS, "FRDM12+DZ31"]
+MODELS = [*FIGURE_1, "HFB24+DZ31", "HFB26+DZ31", "BSkG3+DZ31", "BSkG4+DZ31"]
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 P = np.geomspace(1e30, 1e31, 400)
 NODIFF = 1.0 / P  # then R = dmu_e/dlnP
@@ -82,6 +83,32 @@ def test_slope_of_a_sawtooth_is_that_of_its_envelope(chunk, R, regime):
     inside = (P > 2e30) & (P < end)
     np.testing.assert_allclose(ratio[inside], R, rtol=2e-3)
     np.testing.assert_allclose(ratio[~inside], 1.2, rtol=1e-12)
+
+
+def teeth_of_slides(move, brief, R_slow, R_brief, fall, begin=2e30, end=4e30):
+    """Made-up segments of the slide engine, NoDiff slope 1/P: one reaction slides for `move` in ln P, then mu_e falls,
+    and another goes on for `brief`; and so on. R in the mean and the segments."""
+    rows, x, mu = [], np.log(begin), 30.0
+    while x < np.log(end):
+        for R, length, code, drop in ((R_slow, move, 1.0, 0.0), (R_brief, brief, 2.0, fall)):
+            start = [np.exp(x) / DYN_PER_CM2, mu - drop]
+            x, mu = x + length, mu - drop + R * length
+            rows.append([*start, np.exp(x) / DYN_PER_CM2, mu, mu, code, 0.0, 4.0, 0.0])
+    return (R_slow * move + R_brief * brief - fall) / (move + brief), np.array(rows[:-1])
+
+
+@pytest.mark.parametrize("move", [0.005, 0.01, 0.02])
+def test_reactions_that_take_turns_at_every_move_are_one_layer(move):
+    """However long the moves are, with R of the mean; reactions that share more evenly are pieces of their own."""
+    nowhere = np.empty((1, 0))
+    R, segments = teeth_of_slides(move, 0.1 * move, 0.25, 1.3, 0.1 * move)
+    pieces = pieces_of_slides(np.empty(0), nowhere, segments[None])
+    assert len(pieces.count) == 1
+    slopes = np.diff(pieces.mu_e) / np.diff(np.log(pieces.P))
+    np.testing.assert_allclose(slopes[0], 0.25, rtol=1e-9)  # the first move has no tooth before it
+    np.testing.assert_allclose(slopes[1:], R, rtol=1e-9)
+    _, segments = teeth_of_slides(move, 0.8 * move, 0.25, 1.3, 0.1 * move)
+    assert len(pieces_of_slides(np.empty(0), nowhere, segments[None]).count) == len(segments)
 
 
 def test_a_boundary_within_a_piece_is_where_R_crosses_the_bound():
@@ -182,6 +209,31 @@ def test_layers_are_the_same_for_other_steps_and_pressures(model, fineness):
     if model not in ds.mass_model:
         pytest.skip("its table is not installed")
     assert_same_layers(layers_of(ds, model), layers_of(other, model), model, 0.01)
+
+
+@pytest.mark.parametrize("model", FIGURE_1)
+@pytest.mark.parametrize("fineness", FINENESS, ids=str)
+def test_layers_of_figure_1_are_the_same_for_other_steps_and_pressures(model, fineness):
+    ds, other = computed("slide", policy="unmixed"), computed("slide", policy="unmixed", **fineness)
+    if model not in ds.mass_model:
+        pytest.skip("its table is not installed")
+    assert_same_layers(layers_of(ds, model), layers_of(other, model), model, 0.01)
+
+
+@pytest.mark.parametrize("model", FIGURE_1)
+def test_R_in_figure_1_is_that_of_differences_of_mu_e(model):
+    """Where those of neighbouring intervals agree: at all but a few recorded pressures."""
+    ds = computed("slide", policy="unmixed")
+    if model not in ds.mass_model:
+        pytest.skip("its table is not installed")
+    own = ds.sel(mass_model=model).squeeze()
+    slope = own.mu_e.diff("pressure").values / own.pressure.diff("pressure").values
+    left, right = (x / own.dmu_e_dP_nodiff.values[1:-1] for x in (slope[:-1], slope[1:]))
+    R = own.equilibrium_ratio.values[1:-1]
+    smooth = np.abs(left - right) < 0.1
+    assert np.mean(smooth) > 0.9
+    off = smooth & (np.minimum(np.abs(R - left), np.abs(R - right)) > 0.1)
+    assert np.sum(off) <= 2
 
 
 @pytest.mark.parametrize("model", CHUNK_MODELS)
