@@ -1,5 +1,5 @@
 """Figures of a dataset. Colours are Okabe & Ito's, which colour-blind readers tell apart; regimes differ in hatching
-too, so that a grey print can be read."""
+and in lightness too, so that a grey print can be read."""
 
 import os
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from matplotlib.ticker import NullFormatter
 from gpucrust.constants import EDDINGTON_MDOT
 from gpucrust.dataset_equilibrium import MEMBER_AXES
 from gpucrust.layers import Regime
-from gpucrust.summary import broken_probability, member_label
+from gpucrust.summary import broken_probability, mean_flux_ratio, member_label
 
 BLACK, ORANGE, BLUE, VERMILION, GREY = "#000000", "#E69F00", "#0072B2", "#D55E00", "#999999"
 STYLE: dict[Regime, dict[str, Any]] = {
     Regime.DECREASING: {"facecolor": ORANGE, "hatch": "////", "alpha": 0.55},
-    Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.30},
-    Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.30},
+    Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.50},
+    Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.25},
 }
 LABEL = {
     Regime.DECREASING: r"$\mu_e$ decreasing",
@@ -120,40 +120,45 @@ def _draw_profile(panel: Axes, member: xr.Dataset, layers: xr.Dataset) -> None:
 
 
 def plot_map(ds: xr.Dataset) -> Figure:
-    """Largest J_n/J_acc in layers out of equilibrium over (mdot, g), of the first member otherwise, a panel a model."""
+    """J_n/J_acc in layers out of equilibrium over (mdot, g), of the first member otherwise: its maximum and its mean.
+
+    A row of panels a model.
+    """
     if ds.sizes["g"] < 2 or ds.sizes["mdot"] < 2:
         raise ValueError("a map needs a sweep with at least two values of g and two of mdot")
     if not np.any(ds.max_J_ratio > 0):
         raise ValueError("nothing to map: no member of this result has a layer out of diffusion equilibrium")
     n = ds.sizes["mass_model"]
-    columns = min(n, 2)
-    rows = -(-n // columns)
-    figure = Figure(figsize=(0.8 + 3.6 * columns, 0.8 + 3.0 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    ratio = ds.max_J_ratio.isel({d: 0 for d in ("ash", "pycno_log10_scale", "sample") if d in ds.max_J_ratio.dims})
-    levels = np.log10(ratio.where(ratio > 0))
-    low, high = float(levels.min()), float(levels.max())
+    figure = Figure(figsize=(8.0, 0.9 + 2.5 * n), layout="constrained")
+    panels = figure.subplots(n, 2, sharex=True, sharey=True, squeeze=False)
+    fields = {"maximum": ds.max_J_ratio, "mean in layers": mean_flux_ratio(ds)}
+    first = {d: 0 for d in MEMBER_AXES if d not in ("mass_model", "g", "mdot")}
+    levels = [np.log10(x.where(x > 0)).isel(first, missing_dims="ignore") for x in fields.values()]
+    low, high = (float(f([f(x) for x in levels])) for f in (np.nanmin, np.nanmax))
+    x, y = ds.mdot.values / EDDINGTON_MDOT, ds.g.values / 1e14
     mesh = None
-    for i, panel in enumerate(panels.ravel()):
-        if i >= n:
-            panel.set_visible(False)
-            continue
-        field = levels.isel(mass_model=i).transpose("g", "mdot")
-        mesh = panel.pcolormesh(
-            ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, vmin=low, vmax=high, cmap="cividis", shading="nearest"
-        )
-        if np.nanmin(field) < 0 < np.nanmax(field):
-            lines = panel.contour(ds.mdot / EDDINGTON_MDOT, ds.g / 1e14, field, levels=[0.0], colors=[BLACK])
+    for (i, j), panel in np.ndenumerate(panels):
+        field = levels[j].isel(mass_model=i).transpose("g", "mdot").values
+        mesh = panel.pcolormesh(_edges(x), _edges(y), field, vmin=low, vmax=high, cmap="cividis")
+        if np.any(field < 0) and np.any(field > 0):
+            lines = panel.contour(x, y, field, levels=[0.0], colors=[BLACK])
             panel.clabel(lines, fmt={0.0: "$J_n=J_{acc}$"}, fontsize="small")
         panel.set_xscale("log")
-        panel.set_title(str(ds.mass_model.values[i]), fontsize="medium")
+        panel.set_title(f"{ds.mass_model.values[i]}, {list(fields)[j]}", fontsize="medium")
     for panel in panels[-1]:
         panel.set_xlabel(r"accretion rate  $\dot m/\dot m_{\rm Edd}$")
     for panel in panels[:, 0]:
         panel.set_ylabel("gravity  $g$  ($10^{14}$ cm s$^{-2}$)")
     assert mesh is not None
-    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of largest $|J_n|/J_{\rm acc}$ in layers")
+    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of $|J_n|/J_{\rm acc}$ in layers")
     return figure
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Of cells around positive values, (n + 1,): half way between them on a logarithmic axis."""
+    x = np.log(centres)
+    middle = (x[1:] + x[:-1]) / 2
+    return np.exp(np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]]))
 
 
 def plot_layers(ds: xr.Dataset) -> Figure:

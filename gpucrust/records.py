@@ -19,7 +19,7 @@ from gpucrust import diffusion, eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.dataset_equilibrium import Analysis, analyse
 from gpucrust.ensemble import Evolution, sweep_settings
-from gpucrust.layers import largest_within
+from gpucrust.layers import largest_within, mean_within
 
 if TYPE_CHECKING:
     from gpucrust.planning import Plan
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 TOGETHER = 32
 """Evolutions whose records are computed at a time."""
 SUMMARY = ("n_steps", "max_active", "table_mismatch", "total_heat")
-LAYER = ("regime", "P_start", "P_end", "thickness_times_g", "J_n_over_g")
-"""Columns of a layer; the last is the largest size of J_n/g at the recorded pressures within."""
+LAYER = ("regime", "P_start", "P_end", "thickness_times_g", "J_n_over_g", "mean_J_n_over_g")
+"""Columns of a layer; the last two are the largest size of J_n/g at the recorded pressures within, and its mean."""
 PROFILE = (
     "n_b Y_e X_n Z_mean A_mean Q_imp heat mu_e mu_n P_e P_n dmu_e_dP_nodiff equilibrium_ratio regime depth_times_g "
     "residual_ei residual_n f_in_over_g J_n_over_g".split()
@@ -114,12 +114,13 @@ def _records_of_group(plan: "Plan", evolution: Evolution, n: int) -> Records:
     p, layers, output = evolution.profiles, found.layers, plan.sweep.output
     J_n = np.asarray(_flux_over_g(p["n_b"], p["Y_n"], p["sum_Y"], found.ratio))
     largest = largest_within(layers, plan.pressures, np.abs(J_n))
+    mean = mean_within(layers, plan.pressures, J_n, found.depth_g)
     summary = np.stack([evolution.n_steps, evolution.max_active, evolution.mismatch, p["heat"][:, -1]], axis=1)
     return Records(
         status=evolution.status[:n].astype(np.int8),
         summary=summary[:n],
         layer_count=np.bincount(layers.crust, minlength=len(summary))[:n].astype(np.int32),
-        layers=np.stack([layers.regime, layers.P_start, layers.P_end, found.thickness_g, largest], axis=1),
+        layers=np.stack([layers.regime, layers.P_start, layers.P_end, found.thickness_g, largest, mean], axis=1),
         profiles=_profiles(plan, evolution, found, J_n)[:n] if output.profiles else None,
         nuclides=None if evolution.nuclides is None else evolution.nuclides[:n].astype(np.int32),
         abundances=None if evolution.abundances is None else evolution.abundances[:n],

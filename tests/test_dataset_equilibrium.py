@@ -95,6 +95,22 @@ def test_layers_are_a_ragged_array_that_adds_up(ds):
     assert np.all(ds.layer_P_end > ds.layer_P_start)
 
 
+def test_layers_thinner_than_the_cut_are_left_out_at_each_gravity():
+    sweep = {"axes": {"mass_model": ["FRDM95+DZ31"], "g": G, "mdot": sorted(MDOT)}, "stepper": {"P_start": 1e30}}
+    whole = gpucrust.run(sweep | {"output": {"layer_cut": 0.0, "profiles": False}})
+    jumps, thickness = (whole.layer_P_start == whole.layer_P_end).values, whole.layer_thickness.values
+    same = [thickness[whole.layer_member == member] for member in (1, 2)]  # of one g mdot, at G[0] and G[1]
+    np.testing.assert_allclose(same[0], 2 * same[1], rtol=1e-12)
+    for cut in (1.0, 8.0):
+        ds = gpucrust.run(sweep | {"output": {"layer_cut": cut, "profiles": False}})
+        kept = (thickness >= cut) | jumps
+        assert 0 < kept.sum() < len(kept)
+        for name in ("layer_member", "layer_regime", "layer_P_start", "layer_thickness", "layer_J_n"):
+            np.testing.assert_array_equal(ds[name], whole[name][kept], err_msg=name)
+        total = np.bincount(ds.layer_member, weights=ds.layer_thickness, minlength=4)
+        np.testing.assert_allclose(ds.broken_thickness.values.ravel(), total, rtol=1e-12)
+
+
 def test_regime_agrees_with_layers(ds):
     """A recorded pressure inside a layer has the layer's regime."""
     by_member = ds.regime.values.reshape(ds.sizes["member"], -1)

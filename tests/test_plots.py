@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 import gpucrust
 from gpucrust import plots
@@ -35,10 +36,22 @@ def test_profile_panels_show_curves_and_layers_of_their_model(ds, tmp_path):
     assert (tmp_path / "x.png").stat().st_size > 20_000
 
 
-def test_map_shows_the_ratio_of_every_g_and_mdot(ds):
+def test_map_shows_the_maximum_and_the_mean_of_every_g_and_mdot(ds):
     figure = plots.plot_map(ds)
-    mesh = figure.axes[0].collections[0].get_array()
-    np.testing.assert_allclose(mesh, np.log10(ds.max_J_ratio.isel(mass_model=0).squeeze().transpose("g", "mdot")))
+    meshes = [np.asarray(panel.collections[0].get_array()) for panel in figure.axes[:4]]
+    largest = ds.max_J_ratio.squeeze().transpose("mass_model", "g", "mdot")
+    np.testing.assert_allclose(meshes[::2], np.log10(largest))
+    for i, mesh in enumerate(meshes[1::2]):
+        for (j, k), value in np.ndenumerate(mesh):
+            own = ds.isel(layer=ds.layer_member.values == 4 * i + 2 * j + k)
+            mean = np.average(np.abs(own.layer_J_n), weights=own.layer_thickness) / float(ds.J_acc[k])
+            assert value == pytest.approx(np.log10(mean), abs=1e-12)
+            assert mean < largest[i, j, k]
+
+
+def test_cells_of_the_map_lie_around_their_values_however_far_apart():
+    edges = plots._edges(np.array([1e-3, 1.0, 10.0]))
+    np.testing.assert_allclose(edges, [10**-4.5, 10**-1.5, 10**0.5, 10**1.5], rtol=1e-12)
 
 
 def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):
@@ -73,3 +86,11 @@ def test_composition_fills_what_neutrons_leave(result):
 def test_every_kind_of_layer_has_its_own_look():
     assert set(plots.STYLE) == set(plots.LABEL) == set(Regime) - {Regime.EQUILIBRIUM}
     assert len({style["facecolor"] for style in plots.STYLE.values()}) == 3
+    # in grey: one is hatched, and the lightness of the others on white paper tells them apart
+    grey = [
+        1 - style["alpha"] * (1 - np.dot(to_rgb(style["facecolor"]), [0.299, 0.587, 0.114]))
+        for style in plots.STYLE.values()
+        if not style["hatch"]
+    ]
+    assert len(grey) == 2
+    assert np.ptp(grey) > 0.15
