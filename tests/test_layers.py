@@ -28,8 +28,8 @@ from gpucrust.reactions import CHANNEL_DZ
 from gpucrust.slopes import marginal_slope
 from gpucrust.stepper import SEGMENT
 
-CHUNK_MODELS = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
-FIGURE_1 = [*CHUNK_MODELS, "FRDM12+DZ31"]
+PACKAGED = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
+FIGURE_1 = [*PACKAGED, "FRDM12+DZ31"]
 MODELS = [*FIGURE_1, "HFB24+DZ31", "HFB26+DZ31", "BSkG3+DZ31", "BSkG4+DZ31"]
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 P = np.geomspace(1e30, 1e31, 400)
@@ -160,15 +160,15 @@ def test_thickness_is_additive_and_exact_for_a_power_law():
 
 @functools.cache
 def computed(engine, *, chunk=0.002, step=0.01, dlnP=0.01, policy="mixed"):
-    """Crusts of MODELS by the slide engine, of CHUNK_MODELS by the chunk engine; profiles only of unmixed ones."""
-    models = MODELS if engine == "slide" else CHUNK_MODELS
+    """Crusts of MODELS by the slide engine, of FIGURE_1 by the chunk engine; profiles only of unmixed ones."""
+    models = MODELS if engine == "slide" else FIGURE_1
     with pytest.MonkeyPatch.context() as patch:
         if SHARED.exists():
             patch.setenv("GPUCRUST_DATA", str(SHARED))
         return gpucrust.run(
             {
                 "axes": {"mass_model": models},
-                "optional_models": ["FRDM12+DZ31"] if engine == "slide" else [],
+                "optional_models": ["FRDM12+DZ31"],
                 "physics": {"policy": policy},
                 "stepper": {"engine": engine, "chunk": chunk, "step": step, "dlnP": dlnP},
                 "output": {"profiles": policy == "unmixed", "ground_state": False},
@@ -176,9 +176,9 @@ def computed(engine, *, chunk=0.002, step=0.01, dlnP=0.01, policy="mixed"):
         )
 
 
-def layers_of(ds, model):
-    """Of a metre or more: its kind, P at its ends, its thickness."""
-    own = ds.layer_member.values == list(ds.mass_model.values).index(model)
+def layers_of(ds, model, least=0.0):
+    """Their kinds, P at their ends, their thickness (m), which is `least` or more."""
+    own = (ds.layer_member.values == list(ds.mass_model.values).index(model)) & (ds.layer_thickness.values >= least)
     return [ds[name].values[own] for name in ("layer_regime", "layer_P_start", "layer_P_end", "layer_thickness")]
 
 
@@ -236,21 +236,30 @@ def test_R_in_figure_1_is_that_of_differences_of_mu_e(model):
     assert np.sum(off) <= 2
 
 
-@pytest.mark.parametrize("model", CHUNK_MODELS)
+@pytest.mark.parametrize("model", FIGURE_1)
 @pytest.mark.parametrize("chunk", [0.002, 0.001])
 def test_layers_are_those_of_the_chunk_engine(model, chunk):
+    if model not in computed("slide").mass_model:
+        pytest.skip("its table is not installed")
     layers, chunks = (
         without_slivers(layers_of(ds, model)) for ds in (computed("slide"), computed("chunk", chunk=chunk))
     )
     assert_same_layers(layers, chunks, model, 0.02)
 
 
+@pytest.mark.parametrize("model", FIGURE_1)
 @pytest.mark.parametrize(("chunk", "dlnP"), [(0.004, 0.01), (0.001, 0.01), (0.002, 0.02), (0.002, 0.005)])
-def test_layers_are_the_same_for_other_chunks_and_pressures(chunk, dlnP):
-    """Number and kind of all layers, and their boundaries to 1 per cent in P (2 per cent at the coarsest chunk)."""
+def test_layers_are_the_same_for_other_chunks_and_pressures(chunk, dlnP, model):
+    """Number and kind of all layers, and their boundaries to 1 per cent in P.
+
+    At the coarsest chunk to 2 per cent, and layers of 1.0 to 1.2 m, next to the cut, may come and go.
+    """
+    coarse = chunk > 0.002
     reference, other = computed("chunk"), computed("chunk", chunk=chunk, dlnP=dlnP)
-    for model in CHUNK_MODELS:
-        assert_same_layers(layers_of(reference, model), layers_of(other, model), model, 0.02 if chunk > 0.002 else 0.01)
+    if model not in reference.mass_model:
+        pytest.skip("its table is not installed")
+    ours, theirs = (layers_of(ds, model, 1.2 if coarse else 0.0) for ds in (reference, other))
+    assert_same_layers(ours, theirs, model, 0.02 if coarse else 0.01)
 
 
 # The scalar reference run behind the specification found mu_e falling in these ranges (dyn cm^-2); that of FRDM12 goes
@@ -295,7 +304,7 @@ def test_the_flux_in_figure_1_is_of_the_order_of_eddingtons(model):
 
 def test_slopes_along_segments_are_those_of_the_marginal_reaction():
     """dmu_e/dP = k/(k n_e - dZ n_n) while a channel is marginal: taken from thresholds, without knowing the formula."""
-    models = [load_model(name) for name in CHUNK_MODELS]
+    models = [load_model(name) for name in PACKAGED]
     pressures = recorded_pressures(5e29, 3e31, 0.01)
     ones = np.ones(3, int)
     everyone = Members(np.arange(3), 0 * ones, np.zeros(3), 0 * ones, 6e18 * ones)
