@@ -22,8 +22,8 @@ from gpucrust.summary import broken_probability, mean_flux_ratio, member_label
 BLACK, ORANGE, BLUE, VERMILION, GREY = "#000000", "#E69F00", "#0072B2", "#D55E00", "#999999"
 STYLE: dict[Regime, dict[str, Any]] = {
     Regime.DECREASING: {"facecolor": ORANGE, "hatch": "////", "alpha": 0.55},
-    Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.50},
-    Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.25},
+    Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.25},
+    Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.60},
 }
 LABEL = {
     Regime.DECREASING: r"$\mu_e$ decreasing",
@@ -32,6 +32,7 @@ LABEL = {
 }
 SHADES = ("#88CCEE", "#DDCC77", "#44AA99", "#CC6677", "#AA99CC", "#99BB55", "#EEAA88", "#77AADD", "#BBBB99")
 """Of nuclides, in turn; light enough for black names on them."""
+JUMP = 0.6  # points: width of the line that is a jump of mu_e at one pressure
 INNER_CRUST = 3e29  # dyn cm^-2, where panels of the inner crust begin
 
 
@@ -98,8 +99,7 @@ def _draw_profile(panel: Axes, member: xr.Dataset, layers: xr.Dataset) -> None:
     for layer in range(layers.sizes["layer"]):
         row = layers.isel(layer=layer)
         start, end = float(row.layer_P_start), float(row.layer_P_end)
-        jump = 0.6 if start == end else 0  # a line, in points
-        panel.axvspan(start, end, lw=jump, ec=BLACK, **STYLE[Regime(int(row.layer_regime))])
+        panel.axvspan(start, end, lw=JUMP * (start == end), ec=BLACK, **STYLE[Regime(int(row.layer_regime))])
     curves = [(shown.mu_e.values, shown.dmu_e_dP_nodiff.values, "--")]
     if "gs_mu_e" in shown:
         curves.append((shown.gs_mu_e.values, shown.gs_dmu_e_dP_nodiff.values, ":"))
@@ -170,7 +170,8 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     for kind, style in STYLE.items():
         own = regime == kind
         start, end = ds.layer_P_start.values[own], ds.layer_P_end.values[own]
-        extent.barh(member[own], end - start, left=start, height=0.8, edgecolor=BLACK, linewidth=0, **style)
+        width = JUMP * (start == end)
+        extent.barh(member[own], end - start, left=start, height=0.8, edgecolor=BLACK, linewidth=width, **style)
     total = np.bincount(member, weights=ds.layer_thickness.values, minlength=n)
     thickness.barh(np.arange(n), total, color=GREY, height=0.8)
     thickness.set_xlabel("thickness  (m)")
