@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jax import Array
 
-from gpucrust import diffusion, eos
+from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.ensemble import Evolution, sweep_settings
 from gpucrust.eos import Matter, Mixture
@@ -24,7 +24,7 @@ from gpucrust.layers import (
     thickness_times_g,
 )
 from gpucrust.pieces import Pieces, pieces_between_jumps, pieces_of_slides, pieces_of_teeth
-from gpucrust.slopes import frozen_slope
+from gpucrust.slopes import frozen_slope, nodiff_slope
 
 if TYPE_CHECKING:
     from gpucrust.planning import Plan
@@ -49,7 +49,7 @@ class Analysis:
 def _at_recorded_pressures(n_b: Array, mixture: Mixture, matter: Matter) -> tuple[Array, Array, Array]:
     """mu_e, MeV, and its slopes in diffusion equilibrium and at frozen composition, MeV/(dyn cm^-2)."""
     mu_e = eos.electron_chemical_potential(n_b * mixture.Y_e)
-    nodiff = diffusion.nodiff_slope(1 - mixture.Y_n, mixture.Y_e, n_b) / DYN_PER_CM2
+    nodiff = nodiff_slope(n_b, mixture, matter) / DYN_PER_CM2
     return mu_e, nodiff, frozen_slope(n_b, mixture, matter) / DYN_PER_CM2
 
 

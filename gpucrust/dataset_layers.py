@@ -37,7 +37,7 @@ def add_layers(ds: xr.Dataset, plan: "Plan", records: Records, place: np.ndarray
     g, mdot = (axis_in(plan, name, block).values for name in ("g", "mdot"))
     g_of = np.broadcast_to(g[:, None], place.shape).ravel()
     mine = take(records, place.ravel())
-    regime, P_start, P_end, thickness_g, J_n = mine.layers.T
+    regime, P_start, P_end, thickness_g, J_n, mean_J_n = mine.layers.T
     assert len(LAYER) == mine.layers.shape[1]
     member = np.repeat(np.arange(n), mine.layer_count)
     thickness = thickness_g / g_of[member] / 100
@@ -92,6 +92,15 @@ def add_layers(ds: xr.Dataset, plan: "Plan", records: Records, place: np.ndarray
             "layer",
             thickness,
             {"units": "m", "long_name": "thickness of a layer", "comment": comment},
+        ),
+        "layer_J_n": (
+            "layer",
+            mean_J_n[kept] * g_of[member],
+            {
+                "units": "cm-2 s-1",
+                "long_name": "mean of J_n in a layer, outwards, eq. 10",
+                "comment": "by depth, over the recorded pressures within; 0 without any",
+            },
         ),
     }
     return ds.assign({name: xr.Variable(*parts) for name, parts in variables.items()})

@@ -95,8 +95,8 @@ def nodiff_slope(A: ArrayLike, Z: ArrayLike, n_b: ArrayLike) -> Array:
 def equilibrium_ratio(dmu_e_dP: ArrayLike, nodiff: ArrayLike) -> Array:
     """R = (dmu_e/dP along the profile)/(dmu_e/dP of eq. 7), in the same units: 1 in diffusion equilibrium.
 
-    Without free neutrons R is 1 identically. With the lattice, whose pressure gradient helps to hold the nuclei up,
-    R of eqs 6 and 10 is not this ratio but 1 + `residual_ei`, where P_ei includes P_L.
+    Without free neutrons R is 1 identically. With the lattice, whose negative pressure electrons must make up for, the
+    slope in equilibrium is that of `gpucrust.slopes.nodiff_slope`.
     """
     return jnp.asarray(dmu_e_dP) / nodiff
 
@@ -105,7 +105,8 @@ def equilibrium_ratio(dmu_e_dP: ArrayLike, nodiff: ArrayLike) -> Array:
 def residual_ei(dP_ei_dP: ArrayLike, rho_ei: ArrayLike, rho: ArrayLike) -> Array:
     """Eq. 8, grad P_ei = rho_ei g for electrons and nuclei: (dP_ei/dP)(rho/rho_ei) - 1, zero where it holds.
 
-    dP_ei/dP along the profile: n_e dmu_e/dP, without the lattice. With m_i = A m_u this is R - 1.
+    dP_ei/dP along the profile: n_e dmu_e/dP, without the lattice. With m_i = A m_u this is R - 1; with the lattice it
+    is so at frozen composition.
     """
     return jnp.asarray(dP_ei_dP) * rho / rho_ei - 1
 

@@ -207,6 +207,15 @@ def pressure_slope(n_b: ArrayLike, mixture: Mixture, matter: Matter) -> Array:
 
 
 @needs_x64
+def electron_share(n_b: ArrayLike, mixture: Mixture, matter: Matter) -> Array:
+    """dP_e/dP_ei at frozen composition, P_ei = P_e + P_L: 1 without the lattice, and a few per cent more with it."""
+    n_b = jnp.asarray(n_b)
+    n_e = n_b * mixture.Y_e
+    dP_e = n_e * electron_stiffness(n_e)
+    return dP_e / (dP_e + (4 / 9) * lattice_energy_density(n_b, mixture, matter))
+
+
+@needs_x64
 def density_at_pressure(
     P: ArrayLike, mixture: Mixture, matter: Matter, n_b_guess: ArrayLike, iterations: int = 5
 ) -> Array:

@@ -137,8 +137,6 @@ def matter_of_nuclide(P: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike, ma
     n_e, n_n = jnp.where(wet, n_e_wet, n_e_dry), jnp.where(wet, n_n_wet, 0.0)
     n_b = A * n_e / Z + n_n
     mu_n = eos.neutron_chemical_potential(n_n, matter)
-    # n_e dmu_e*/dn_e = dP_ei/dn_e
-    dmu_e_dmu_e_star = eos.electron_stiffness(n_e) * n_e / eos.pressure_slope(n_e, _on_lattice(Z), matter)
     return GroundState(
         Z=Z,
         A=A,
@@ -149,7 +147,8 @@ def matter_of_nuclide(P: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike, ma
         n_b=n_b,
         rho=RHO_PER_N_B * n_b,
         X_n=n_n / n_b,
-        dmu_e_dP_nodiff=dmu_e_dmu_e_star * nodiff_slope(A, Z, n_b),
+        # n_e dmu_e = dP_e and n_e dmu_e* = dP_ei
+        dmu_e_dP_nodiff=eos.electron_share(n_e, _on_lattice(Z), matter) * nodiff_slope(A, Z, n_b),
     )
 
 

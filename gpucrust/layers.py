@@ -200,8 +200,21 @@ def thickness_times_g(layers: Layers, pressures: np.ndarray, depth_g: np.ndarray
     return depth_at(layers.P_end) - depth_at(layers.P_start)
 
 
+def mean_within(layers: Layers, pressures: np.ndarray, values: np.ndarray, depth_g: np.ndarray) -> np.ndarray:
+    """Mean by depth of the values (crusts, n) at the recorded pressures within each layer, (layers,); 0 if none is."""
+    begin, end = _recorded_within(layers, pressures)
+    weights = np.gradient(depth_g, axis=1)
+    total, weight = (reduce_ranges(np.add, x.ravel(), begin, end, 0.0) for x in (values * weights, weights))
+    return np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+
+
 def largest_within(layers: Layers, pressures: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The largest of the values (crusts, n) at the recorded pressures within each layer, (layers,); 0 at least."""
+    return np.maximum(reduce_ranges(np.maximum, values.ravel(), *_recorded_within(layers, pressures), 0.0), 0.0)
+
+
+def _recorded_within(layers: Layers, pressures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First recorded pressure within each layer and the first beyond it, counted through all crusts."""
     row = layers.crust * len(pressures)
     begin, end = np.searchsorted(pressures, layers.P_start), np.searchsorted(pressures, layers.P_end, side="right")
-    return np.maximum(reduce_ranges(np.maximum, values.ravel(), row + begin, row + end, 0.0), 0.0)
+    return row + begin, row + end

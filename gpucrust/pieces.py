@@ -23,6 +23,9 @@ LEAST_JUMP = 1e-6
 """MeV; where there are no free neutrons and no lattice, mu_e is a function of P, and its jumps are rounding."""
 SLIDE_JUMP = 0.03
 """MeV; less may burn at the end of a move of the slide engine, where a nuclide that it has made fuses with others."""
+BRIEF = 0.25
+"""Of what lies beside it: where the slide engine lets another reaction go on for so short a stretch after a fall of
+mu_e, and then takes up the one before, the two go on together, and their teeth are as long as its moves."""
 TOOTH = 2.0
 """Where mu_e rises between two segments by less than this many times the fall of the burn before, the rise is one
 more tooth of the saw, and one segment takes over from the other without a frozen stretch between them."""
@@ -85,31 +88,37 @@ class _Stretches:
     P_end: np.ndarray
     mu_end: np.ndarray
     sliding: np.ndarray
+    joined: np.ndarray  # to the one before, of whose piece its end is one more point
 
 
 def _fill(stretches: _Stretches, pressures: np.ndarray, mu_e: np.ndarray, least_jump: float) -> Pieces:
     """The pieces of stretches, with a jump wherever mu_e falls by more than least_jump from one to the next."""
     s = stretches
-    jump = np.append(False, (np.diff(s.crust) == 0) & (s.mu_end[:-1] - s.mu_start[1:] > least_jump))
+    jump = np.append(False, (np.diff(s.crust) == 0) & (s.mu_end[:-1] - s.mu_start[1:] > least_jump)) & ~s.joined
     begin = np.searchsorted(pressures, s.P_start, side="right")
-    inside = np.maximum(np.searchsorted(pressures, s.P_end) - begin, 0)
-    count = np.stack([2 * jump, inside + 2], axis=1).ravel()  # a jump and a stretch by turns
+    inside = np.where(s.joined, 0, np.maximum(np.searchsorted(pressures, s.P_end) - begin, 0))
+    count = np.stack([2 * jump, inside + 2 - s.joined], axis=1).ravel()  # a jump and a stretch by turns
     last = np.cumsum(count) - 1
     P, mu = np.empty(count.sum()), np.empty(count.sum())
-    fall, start, end = last[::2][jump], last[1::2] - inside - 1, last[1::2]
+    alone = ~s.joined
+    fall, start, end = last[::2][jump], (last[1::2] - inside - 1)[alone], last[1::2]
     P[fall - 1], mu[fall - 1] = s.P_start[jump], s.mu_end[np.flatnonzero(jump) - 1]
     P[fall], mu[fall] = s.P_start[jump], s.mu_start[jump]
-    P[start], mu[start] = s.P_start, s.mu_start
+    P[start], mu[start] = s.P_start[alone], s.mu_start[alone]
     P[end], mu[end] = s.P_end, s.mu_end
-    point = np.repeat(start + 1, inside) + counted(inside)
+    point = np.repeat(end - inside, inside) + counted(inside)
     recorded = np.repeat(begin, inside) + counted(inside)
     P[point], mu[point] = pressures[recorded], mu_e[np.repeat(s.crust, inside), recorded]
 
+    begins = np.repeat(alone, 2)  # before a joined one there is no jump
+
     def by_turns(of_jumps: np.ndarray, of_stretches: np.ndarray) -> np.ndarray:
-        return np.stack([of_jumps, of_stretches], axis=1).ravel()
+        return np.stack([of_jumps, of_stretches], axis=1).ravel()[begins]
 
     never = np.zeros_like(jump)
-    return _without_close(P, mu, count, np.repeat(s.crust, 2), by_turns(never, s.sliding), by_turns(jump, never))
+    whole = np.add.reduceat(count, np.flatnonzero(begins))
+    crust = np.repeat(s.crust, 2)[begins]
+    return _without_close(P, mu, whole, crust, by_turns(never, s.sliding), by_turns(jump, never))
 
 
 def _columns(segments: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -123,12 +132,32 @@ def pieces_of_slides(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarr
     """The pieces of crusts of the slide engine: their segments follow each other, one slider (or none) each.
 
     Where mu_e falls at one pressure from the end of a segment to the start of the next, there is a jump between them.
+    Segments of one reaction are one piece where only a brief one of another lies between (BRIEF): a curve through the
+    ends of the teeth.
     pressures, dyn cm^-2: (n,) recorded; mu_e, MeV: (crusts, n); segments: (crusts, m, len(SEGMENT)), NaN beyond the
     last of a crust.
     """
     crust, s = _columns(segments)
-    stretches = _Stretches(crust, s["P_start"], s["mu_e_start"], s["P_end"], s["mu_e_end"], s["channel"] >= 0)
-    return _fill(stretches, pressures, mu_e, SLIDE_JUMP)
+    brief = _brief(crust, s)
+    kept = ~brief
+    joined = np.append(False, brief[:-1])
+    columns = crust, s["P_start"], s["mu_e_start"], s["P_end"], s["mu_e_end"], s["channel"] >= 0, joined
+    return _fill(_Stretches(*(x[kept] for x in columns)), pressures, mu_e, SLIDE_JUMP)
+
+
+def _brief(crust: np.ndarray, s: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Segments that are a tooth between two of one other reaction, (segments,); never two in a row."""
+    brief = np.zeros(len(crust), bool)
+    before, own, after = slice(None, -2), slice(1, -1), slice(2, None)
+    same = (crust[before] == crust[after]) & (s["channel"][before] >= 0)
+    for name in ("nuclide", "second_nuclide", "channel", "k"):
+        same &= s[name][before] == s[name][after]
+    length = np.log(s["P_end"] / s["P_start"])
+    falls = np.stack([s["mu_e_end"][a] - s["mu_e_start"][b] for a, b in ((before, own), (own, after))])
+    tooth = (falls.max(axis=0, initial=0.0) > LEAST_JUMP) & np.all(falls <= SLIDE_JUMP, axis=0)
+    brief[own] = same & tooth & (length[own] <= BRIEF * (length[before] + length[after]))
+    brief[1:] &= ~brief[:-1]
+    return brief
 
 
 def pieces_between_jumps(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray) -> Pieces:
@@ -149,6 +178,7 @@ def pieces_between_jumps(pressures: np.ndarray, mu_e: np.ndarray, segments: np.n
         P_end=np.append(s["P_end"], bottom)[ends],
         mu_end=np.append(s["mu_e_end"], mu_e[:, -1])[ends],
         sliding=np.zeros(len(ends), bool),
+        joined=np.zeros(len(ends), bool),
     )
     return _fill(stretches, pressures, mu_e, LEAST_JUMP)
 

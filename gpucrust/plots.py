@@ -1,5 +1,5 @@
 """Figures of a dataset. Colours are Okabe & Ito's, which colour-blind readers tell apart; regimes differ in hatching
-too, so that a grey print can be read."""
+and in lightness too, so that a grey print can be read."""
 
 import os
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from matplotlib.ticker import NullFormatter
 from gpucrust.constants import EDDINGTON_MDOT
 from gpucrust.dataset_equilibrium import MEMBER_AXES
 from gpucrust.layers import Regime
-from gpucrust.summary import broken_probability, member_label
+from gpucrust.summary import broken_probability, mean_flux_ratio, member_label
 
 BLACK, ORANGE, BLUE, VERMILION, GREY = "#000000", "#E69F00", "#0072B2", "#D55E00", "#999999"
 STYLE: dict[Regime, dict[str, Any]] = {
     Regime.DECREASING: {"facecolor": ORANGE, "hatch": "////", "alpha": 0.55},
-    Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.30},
-    Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.30},
+    Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.25},
+    Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.60},
 }
 LABEL = {
     Regime.DECREASING: r"$\mu_e$ decreasing",
@@ -33,6 +33,7 @@ LABEL = {
 }
 SHADES = ("#88CCEE", "#DDCC77", "#44AA99", "#CC6677", "#AA99CC", "#99BB55", "#EEAA88", "#77AADD", "#BBBB99")
 """Of nuclides, in turn; light enough for black names on them."""
+JUMP = 0.6  # points: width of the line that is a jump of mu_e at one pressure
 INNER_CRUST = 3e29  # dyn cm^-2, where panels of the inner crust begin
 
 
@@ -100,8 +101,7 @@ def _draw_profile(panel: Axes, member: xr.Dataset, layers: xr.Dataset) -> None:
     for layer in range(layers.sizes["layer"]):
         row = layers.isel(layer=layer)
         start, end = float(row.layer_P_start), float(row.layer_P_end)
-        jump = 0.6 if start == end else 0  # a line, in points
-        panel.axvspan(start, end, lw=jump, ec=BLACK, **STYLE[Regime(int(row.layer_regime))])
+        panel.axvspan(start, end, lw=JUMP * (start == end), ec=BLACK, **STYLE[Regime(int(row.layer_regime))])
     curves = [(shown.mu_e.values, shown.dmu_e_dP_nodiff.values, "--")]
     if "gs_mu_e" in shown:
         curves.append((shown.gs_mu_e.values, shown.gs_dmu_e_dP_nodiff.values, ":"))
@@ -122,45 +122,42 @@ def _draw_profile(panel: Axes, member: xr.Dataset, layers: xr.Dataset) -> None:
 
 
 def plot_map(ds: xr.Dataset) -> Figure:
-    """Largest J_n/J_acc in layers out of equilibrium over (mdot, g), of the first member otherwise, a panel a model."""
+    """J_n/J_acc in layers out of equilibrium over (mdot, g), of the first member otherwise: its maximum and its mean.
+
+    A row of panels a model.
+    """
     if ds.sizes["g"] < 2 or ds.sizes["mdot"] < 2:
         raise ValueError("a map needs a sweep with at least two values of g and two of mdot")
-    ratio = _mapped(ds)
-    if not np.any(ratio > 0):
+    fields = {"maximum": _mapped(ds.max_J_ratio), "mean in layers": _mapped(mean_flux_ratio(ds))}
+    if not np.any(fields["maximum"] > 0):
         raise ValueError("nothing to map: no member that it would show has a layer out of diffusion equilibrium")
     n = ds.sizes["mass_model"]
-    columns = min(n, 2)
-    rows = -(-n // columns)
-    figure = Figure(figsize=(0.8 + 3.6 * columns, 0.8 + 3.0 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    levels = xr.apply_ufunc(np.log10, ratio.where(ratio > 0))
-    low, high = float(levels.min()), float(levels.max())
-    mdot, g = ds.mdot.values / EDDINGTON_MDOT, ds.g.values / 1e14
+    figure = Figure(figsize=(8.0, 0.9 + 2.5 * n), layout="constrained")
+    panels = figure.subplots(n, 2, sharex=True, sharey=True, squeeze=False)
+    levels = [xr.apply_ufunc(np.log10, x.where(x > 0)) for x in fields.values()]
+    low, high = (float(f([f(x) for x in levels])) for f in (np.nanmin, np.nanmax))
+    x, y = ds.mdot.values / EDDINGTON_MDOT, ds.g.values / 1e14
     mesh = None
-    for i, panel in enumerate(panels.ravel()):
-        if i >= n:
-            panel.set_visible(False)
-            continue
-        field = levels.isel(mass_model=i).transpose("g", "mdot")
-        mesh = panel.pcolormesh(_edges(mdot), _edges(g), field, vmin=low, vmax=high, cmap="cividis")
-        if float(field.min()) < 0 < float(field.max()):
-            lines = panel.contour(mdot, g, field, levels=[0.0], colors=["white"])
+    for (i, j), panel in np.ndenumerate(panels):
+        field = levels[j].isel(mass_model=i).transpose("g", "mdot").values
+        mesh = panel.pcolormesh(_edges(x), _edges(y), field, vmin=low, vmax=high, cmap="cividis")
+        if np.any(field < 0) and np.any(field > 0):
+            lines = panel.contour(x, y, field, levels=[0.0], colors=["white"])
             panel.clabel(lines, fmt={0.0: "$J_n=J_{acc}$"}, fontsize="small")
         panel.set_xscale("log")
-        panel.set_title(str(ds.mass_model.values[i]), fontsize="medium")
-        if i + columns >= n:  # the lowest of its column
-            panel.set_xlabel(r"accretion rate  $\dot m/\dot m_{\rm Edd}$")
-            panel.tick_params(labelbottom=True)
+        panel.set_title(f"{ds.mass_model.values[i]}, {list(fields)[j]}", fontsize="medium")
+    for panel in panels[-1]:
+        panel.set_xlabel(r"accretion rate  $\dot m/\dot m_{\rm Edd}$")
     for panel in panels[:, 0]:
         panel.set_ylabel("gravity  $g$  ($10^{14}$ cm s$^{-2}$)")
     assert mesh is not None
-    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of largest $|J_n|/J_{\rm acc}$ in layers")
+    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of $|J_n|/J_{\rm acc}$ in layers")
     return figure
 
 
-def _mapped(ds: xr.Dataset) -> xr.DataArray:
-    """(mass_model, g, mdot) largest |J_n|/J_acc, at the first value along every other axis."""
-    return ds.max_J_ratio.isel({d: 0 for d in ("ash", "pycno_log10_scale", "sample") if d in ds.max_J_ratio.dims})
+def _mapped(ratio: xr.DataArray) -> xr.DataArray:
+    """(mass_model, g, mdot) what a map shows: a ratio of the members that are first along every other axis."""
+    return ratio.isel({d: 0 for d in MEMBER_AXES if d not in ("mass_model", "g", "mdot")}, missing_dims="ignore")
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
@@ -179,7 +176,7 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     for kind, style in STYLE.items():
         own = regime == kind
         start, end = ds.layer_P_start.values[own], ds.layer_P_end.values[own]
-        jumps = np.where(start == end, 0.6, 0.0)  # lines, in points
+        jumps = JUMP * (start == end)
         look = style if n <= 100 else style | {"hatch": ""}  # none is to be seen in thin bars, and it takes time
         extent.add_collection(_bars(member[own], start, end, edgecolor=BLACK, linewidth=jumps, **look))
     total = np.bincount(member, weights=ds.layer_thickness.values, minlength=n)
@@ -268,7 +265,7 @@ def default_kind(ds: xr.Dataset) -> str:
     """The kind of figure that suits a dataset: shares of samples, a map, profiles, or layers."""
     if ds.sizes["sample"] > 2:
         return "probability"
-    if ds.sizes["g"] > 1 and ds.sizes["mdot"] > 1 and np.any(_mapped(ds) > 0):
+    if ds.sizes["g"] > 1 and ds.sizes["mdot"] > 1 and np.any(_mapped(ds.max_J_ratio) > 0):
         return "map"
     return "profile" if "mu_e" in ds and ds.sizes["member"] <= 2 * ds.sizes["mass_model"] else "layers"
 

@@ -21,7 +21,7 @@ from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.crews import cores, on_cpu
 from gpucrust.dataset_equilibrium import Analysis, analyse
 from gpucrust.ensemble import Evolution, sweep_settings
-from gpucrust.layers import largest_within
+from gpucrust.layers import largest_within, mean_within
 
 if TYPE_CHECKING:
     from gpucrust.planning import Plan
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 TOGETHER = 32
 """Evolutions whose records are computed at a time."""
 SUMMARY = ("n_steps", "max_active", "table_mismatch", "total_heat")
-LAYER = ("regime", "P_start", "P_end", "thickness_times_g", "J_n_over_g")
-"""Columns of a layer; the last is the largest size of J_n/g at the recorded pressures within."""
+LAYER = ("regime", "P_start", "P_end", "thickness_times_g", "J_n_over_g", "mean_J_n_over_g")
+"""Columns of a layer; the last two are the largest size of J_n/g at the recorded pressures within, and its mean."""
 PROFILE = (
     "n_b Y_e X_n Z_mean A_mean Q_imp heat mu_e mu_n P_e P_n dmu_e_dP_nodiff equilibrium_ratio regime depth_times_g "
     "residual_ei residual_n f_in_over_g J_n_over_g".split()
@@ -118,12 +118,13 @@ def _records_of_group(plan: "Plan", evolution: Evolution, n: int) -> Records:
     p, layers, output = evolution.profiles, found.layers, plan.sweep.output
     J_n = np.asarray(_flux_over_g(p["n_b"], p["Y_n"], p["sum_Y"], found.ratio))
     largest = largest_within(layers, plan.pressures, np.abs(J_n))
+    mean = mean_within(layers, plan.pressures, J_n, found.depth_g)
     summary = np.stack([evolution.n_steps, evolution.max_active, evolution.mismatch, p["heat"][:, -1]], axis=1)
     return Records(
         status=evolution.status[:n].astype(np.int8),
         summary=summary[:n],
         layer_count=np.bincount(layers.crust, minlength=len(summary))[:n].astype(np.int32),
-        layers=np.stack([layers.regime, layers.P_start, layers.P_end, found.thickness_g, largest], axis=1),
+        layers=np.stack([layers.regime, layers.P_start, layers.P_end, found.thickness_g, largest, mean], axis=1),
         profiles=_profiles(plan, evolution, found, J_n)[:n] if output.profiles else None,
         nuclides=None if evolution.nuclides is None else evolution.nuclides[:n].astype(np.int32),
         abundances=None if evolution.abundances is None else evolution.abundances[:n],
@@ -151,17 +152,17 @@ def _profiles(plan: "Plan", evolution: Evolution, found: Analysis, J_n: np.ndarr
         "regime": found.regime,
         "depth_times_g": found.depth_g,
         "J_n_over_g": J_n,
-        **_derived(p, found.nodiff, found.ratio, matter),
+        **_derived(p, found.ratio, matter),
     }
     return np.stack([columns[name] for name in PROFILE], axis=1)
 
 
 @jax.jit
-def _derived(p: dict[str, Array], nodiff: Array, R: Array, matter: eos.Matter) -> dict[str, Array]:
+def _derived(p: dict[str, Array], R: Array, matter: eos.Matter) -> dict[str, Array]:
     """Those of the columns PROFILE that follow from others at one pressure."""
     n_b, Y_e, Y_n, Y = p["n_b"], p["Y_e"], p["Y_n"], p["sum_Y"]
     Z, A = Y_e / Y, (1 - Y_n) / Y
-    electrons = R * nodiff * n_b * Y_e * DYN_PER_CM2  # dP_e/dP
+    dP_ei = R * (1 - Y_n)  # dP_ei/dP: in diffusion equilibrium rho_ei/rho
     return {
         "Z_mean": Z,
         "A_mean": A,
@@ -170,7 +171,7 @@ def _derived(p: dict[str, Array], nodiff: Array, R: Array, matter: eos.Matter) -
         "mu_n": eos.neutron_chemical_potential(n_b * Y_n, matter),
         "P_e": eos.electron_pressure(n_b * Y_e) * DYN_PER_CM2,
         "P_n": eos.neutron_pressure(n_b * Y_n, matter) * DYN_PER_CM2,
-        "residual_ei": diffusion.residual_ei(electrons, 1 - Y_n, 1.0),
-        "residual_n": jnp.where(jnp.isnan(R), jnp.nan, diffusion.residual_n(1 - electrons, Y_n, 1.0)),
+        "residual_ei": diffusion.residual_ei(dP_ei, 1 - Y_n, 1.0),
+        "residual_n": jnp.where(jnp.isnan(R), jnp.nan, diffusion.residual_n(1 - dP_ei, Y_n, 1.0)),
         "f_in_over_g": diffusion.friction_from_ratio(A, 1.0, R),
     }

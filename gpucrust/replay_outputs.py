@@ -32,6 +32,7 @@ from gpucrust.replay import (
     threshold_value,
 )
 from gpucrust.sequence import Amount, Move, Record
+from gpucrust.slopes import nodiff_slope
 
 MAX_LAYERS = 64
 AT_START, AT_END = -1.0, -2.0
@@ -141,7 +142,7 @@ def sides(steps: Steps, path: Path, parameters: Parameters) -> tuple[Side, Side]
     record2, trigger, dE, net, net_Y_n = twice((by_step, steps.trigger, dE, net, net_Y_n))
     slope = of_step(record2, trigger, dE, n_b, Y, Y_n, net, net_Y_n, parameters)
     mixture = mixture_of(jnp.concatenate([Z, Z]), Y, Y_n)
-    R = slope / diffusion.nodiff_slope(1 - Y_n, mixture.Y_e, n_b)
+    R = slope / nodiff_slope(n_b, mixture, parameters.matter)
     both, n = Side(P, n_b, Y, Y_n, mixture, R), path.P.shape[0]
     return jax.tree.map(lambda x: x[:n], both), jax.tree.map(lambda x: x[n:], both)
 

@@ -18,7 +18,7 @@ from gpucrust.summary import axes_of, axis_text, by_mass_model, failures, member
 CAPTIONS = {
     "profile": "Electron chemical potential against pressure, with layers out of diffusion equilibrium (CS20 figure "
     "1). Arrows: the slope of diffusion equilibrium, eq. 7.",
-    "map": "Largest |J_n|/J_acc in layers out of equilibrium, over accretion rate and gravity.",
+    "map": "|J_n|/J_acc in layers out of equilibrium over accretion rate and gravity: maximum, and mean by depth.",
     "probability": "Share of the members of each mass model that are out of equilibrium at a pressure.",
     "layers": "Layers of every member, and their thickness together.",
     "composition": "Mass fractions in the first crust of each mass model.",

@@ -1,7 +1,8 @@
 """Exact slopes dmu_e/dP of the accreted crust between its events, in the limit of fine reaction chunks.
 
 Along the profile either one reaction stays marginal (its affinity stays zero while it goes on as fast as compression
-asks) or nothing reacts. In both cases dmu_e/dP is a function of the state alone, needing no differences.
+asks) or nothing reacts. In both cases dmu_e/dP is a function of the state alone, needing no differences. So is the
+slope of diffusion equilibrium that they are compared with.
 
 Units: densities fm^-3, energies MeV, slopes fm^3 (MeV per MeV fm^-3). Elementwise and differentiable.
 """
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust import eos
+from gpucrust import diffusion, eos
 from gpucrust.eos import Matter, Mixture
 from gpucrust.precision import needs_x64
 
@@ -36,3 +37,14 @@ def marginal_slope(dZ: ArrayLike, k: ArrayLike, n_e: ArrayLike, n_n: ArrayLike) 
 def frozen_slope(n_b: ArrayLike, mixture: Mixture, matter: Matter) -> Array:
     """dmu_e/dP = (dmu_e/dln n_b)/(dP/dln n_b) at frozen composition: nothing reacts. Exact with the lattice too."""
     return eos.electron_stiffness(n_b * jnp.asarray(mixture.Y_e)) / eos.pressure_slope(n_b, mixture, matter)
+
+
+@needs_x64
+def nodiff_slope(n_b: ArrayLike, mixture: Mixture, matter: Matter) -> Array:
+    """dmu_e/dP in diffusion equilibrium at this composition: eq. 7, and with the lattice what becomes of it.
+
+    No friction on the nuclei means dP_ei/dP = rho_ei/rho (eq. 8). Without the lattice n_e dmu_e = dP_ei, and eq. 7
+    follows; with it electrons make up for the lattice's negative pressure: dP_e = `eos.electron_share` dP_ei.
+    """
+    share = eos.electron_share(n_b, mixture, matter)
+    return share * diffusion.nodiff_slope(1 - jnp.asarray(mixture.Y_n), mixture.Y_e, n_b)

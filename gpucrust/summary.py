@@ -77,6 +77,17 @@ def broken_probability(ds: xr.Dataset, pressures: np.ndarray, kinds: tuple[Regim
     )
 
 
+def mean_flux_ratio(ds: xr.Dataset) -> xr.DataArray:
+    """Mean by depth of |J_n|/J_acc in the layers of each member, on all axes; 0 without any, NaN without a result."""
+    n = ds.sizes["member"]
+    member, thickness = ds.layer_member.values, ds.layer_thickness.values
+    total = np.bincount(member, weights=np.abs(ds.layer_J_n.values) * thickness, minlength=n)
+    depth = np.bincount(member, weights=thickness, minlength=n)
+    mean = np.divide(total, depth, out=np.zeros(n), where=depth > 0)
+    every = _all_axes(ds)
+    return every.copy(data=np.where(has_result(ds), mean, np.nan).reshape(every.shape)) / ds.J_acc
+
+
 @dataclass(frozen=True)
 class ModelSummary:
     """One mass model over all other axes; ranges are (least, largest) over members with a result."""

@@ -6,27 +6,52 @@ import numpy as np
 
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.layers import BAND, BOUNDS, Regime
-from gpucrust.pieces import CLOSE, SLIDE_JUMP
+from gpucrust.pieces import BRIEF, CLOSE, LEAST_JUMP, SLIDE_JUMP
 from gpucrust.stepper import SEGMENT
 
 
 def pieces_of_slides(pressures, mu_e, segments):
-    """(P, mu_e, sliding) of each segment, and a jump of two points of one pressure wherever mu_e falls between two."""
-    pieces, before = [], None
-    for row in segments[~np.isnan(segments[:, 0])]:
-        s = dict(zip(SEGMENT, row, strict=True))
+    """(P, mu_e, sliding) of each segment, and a jump of two points of one pressure wherever mu_e falls between two.
+
+    A brief segment between two of one reaction, with a tooth of mu_e beside it, is left out, and those are one piece: a
+    curve through the ends of the teeth.
+    """
+    pieces, before, join = [], None, False
+    rows = [dict(zip(SEGMENT, row, strict=True)) for row in segments[~np.isnan(segments[:, 0])]]
+    left_out = set()
+    for i in range(1, len(rows) - 1):
+        a, b, c = rows[i - 1 : i + 2]
+        labels = [tuple(x[name] for name in ("nuclide", "second_nuclide", "channel", "k")) for x in (a, c)]
+        falls = [a["mu_e_end"] - b["mu_e_start"], b["mu_e_end"] - c["mu_e_start"]]
+        lengths = [np.log(x["P_end"] / x["P_start"]) for x in (a, b, c)]
+        tooth = a["channel"] >= 0 and LEAST_JUMP < max(falls) <= SLIDE_JUMP
+        if tooth and labels[0] == labels[1] and lengths[1] <= BRIEF * (lengths[0] + lengths[2]):
+            left_out.add(i)
+    left_out -= {i for i in left_out if i - 1 in left_out}
+    for i, s in enumerate(rows):
+        if i in left_out:
+            join = True
+            continue
         start, end = s["P_start"] * DYN_PER_CM2, s["P_end"] * DYN_PER_CM2
-        if before is not None and before - s["mu_e_start"] > SLIDE_JUMP:
-            pieces.append((np.array([start, start]), np.array([before, s["mu_e_start"]]), False))
+        if before is not None and not join and before - s["mu_e_start"] > SLIDE_JUMP:
+            pieces.append(([(start, before), (start, s["mu_e_start"])], None))  # a jump
         points = [(start, s["mu_e_start"])]
         points += [(P, mu) for P, mu in zip(pressures, mu_e, strict=True) if start < P < end]
         points += [(end, s["mu_e_end"])]
+        if join:
+            pieces[-1] = (pieces[-1][0] + points[-1:], True)
+        else:
+            pieces.append((points, s["channel"] >= 0))
+        before, join = s["mu_e_end"], False
+    return [piece for points, sliding in pieces for piece in _curve(points, sliding)]
+
+
+def _curve(points, sliding):
+    """[(P, mu_e, sliding)] of points, or nothing where they are one; the two of a jump (sliding None) stay."""
+    if sliding is not None:
         # of points that coincide the last stays
         points = [p for p, q in itertools.pairwise([*points, (np.inf, 0)]) if np.log(q[0]) - np.log(p[0]) > CLOSE]
-        if len(points) > 1:
-            pieces.append((*map(np.array, zip(*points, strict=True)), s["channel"] >= 0))
-        before = s["mu_e_end"]
-    return pieces
+    return [(*map(np.array, zip(*points, strict=True)), bool(sliding))] if len(points) > 1 else []
 
 
 def ratio_along(P, mu_e, pressures, nodiff):

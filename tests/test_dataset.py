@@ -17,7 +17,7 @@ PROFILES = (
     "J_n J_ratio column_depth depth residual_ei residual_n".split()
 )
 MEMBERS = "status n_steps max_active table_mismatch total_heat broken_thickness max_J_ratio".split()
-LAYERS = "layer_member layer_regime layer_P_start layer_P_end layer_thickness layer_count".split()
+LAYERS = "layer_member layer_regime layer_P_start layer_P_end layer_thickness layer_J_n layer_count".split()
 GROUND = "gs_mu_e gs_rho gs_Z gs_A gs_dmu_e_dP_nodiff".split()
 SMALL = {
     "title": "small",

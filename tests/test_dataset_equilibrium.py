@@ -15,6 +15,7 @@ from gpucrust.ensemble import Members, Physics, Stepper, evolve
 from gpucrust.layers import Regime, find_layers, ratios_along
 from gpucrust.masses import load_model
 from gpucrust.pieces import join_pieces
+from gpucrust.slopes import nodiff_slope
 from gpucrust.stepper import SEGMENT
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +52,23 @@ def test_outer_crust_is_in_equilibrium(ds):
     assert float(ds.layer_P_start.min()) > 1e30
 
 
+def test_outer_crust_is_in_equilibrium_with_the_lattice():
+    """And where neutrons are free dP_n/dP, by differences of P_n, is that of R."""
+    ds = gpucrust.run(
+        {
+            "axes": {"mass_model": ["FRDM95+DZ31", "DZ31"]},
+            "physics": {"policy": "mixed", "lattice": True},
+            "output": {"ground_state": False},
+        }
+    ).squeeze()
+    outer = ds.X_n == 0
+    assert outer.sum() > 1000
+    np.testing.assert_allclose(ds.equilibrium_ratio.where(outer, 1), 1, rtol=1e-9)
+    for name in ("residual_ei", "residual_n", "J_n"):
+        np.testing.assert_allclose(ds[name].where(outer, 0), 0, rtol=0, atol=1e-9)
+    assert float(ds.layer_P_start.min()) > 1e30
+
+
 def test_composition_and_R_depend_on_the_product_of_g_and_mdot(ds):
     for name in ("mu_e", "Z_mean", "equilibrium_ratio", "regime"):
         np.testing.assert_array_equal(ds[name].sel(g=1e14, mdot=6e4), ds[name].sel(g=2e14, mdot=3e4), err_msg=name)
@@ -81,6 +99,22 @@ def test_layers_are_a_ragged_array_that_adds_up(ds):
     np.testing.assert_allclose(total, ds.broken_thickness.values.ravel(), rtol=1e-12)
     assert np.all(ds.layer_thickness >= 1.0)
     assert np.all(ds.layer_P_end > ds.layer_P_start)
+
+
+def test_layers_thinner_than_the_cut_are_left_out_at_each_gravity():
+    sweep = {"axes": {"mass_model": ["FRDM95+DZ31"], "g": G, "mdot": sorted(MDOT)}, "stepper": {"P_start": 1e30}}
+    whole = gpucrust.run(sweep | {"output": {"layer_cut": 0.0, "profiles": False}})
+    jumps, thickness = (whole.layer_P_start == whole.layer_P_end).values, whole.layer_thickness.values
+    same = [thickness[whole.layer_member == member] for member in (1, 2)]  # of one g mdot, at G[0] and G[1]
+    np.testing.assert_allclose(same[0], 2 * same[1], rtol=1e-12)
+    for cut in (1.0, 8.0):
+        ds = gpucrust.run(sweep | {"output": {"layer_cut": cut, "profiles": False}})
+        kept = (thickness >= cut) | jumps
+        assert 0 < kept.sum() < len(kept)
+        for name in ("layer_member", "layer_regime", "layer_P_start", "layer_thickness", "layer_J_n"):
+            np.testing.assert_array_equal(ds[name], whole[name][kept], err_msg=name)
+        total = np.bincount(ds.layer_member, weights=ds.layer_thickness, minlength=4)
+        np.testing.assert_allclose(ds.broken_thickness.values.ravel(), total, rtol=1e-12)
 
 
 def test_regime_agrees_with_layers(ds):
@@ -123,20 +157,26 @@ def test_the_upper_panel_of_figure_1():
     assert "gs_mu_e" in ds
 
 
-def test_the_ground_state_is_in_equilibrium_by_the_same_code():
+@pytest.mark.parametrize("lattice", [0.0, 1.0])
+@pytest.mark.parametrize("model", ["HFB21", "DZ31", "MB-refit"])
+def test_the_ground_state_is_in_equilibrium_by_the_same_code(model, lattice):
     """mu_e(P) of the ground state, run through the slopes and layers of the accreted crust: R = 1 within layers."""
-    masses = load_model("HFB21").mixed
-    shells = ground_state.layers(masses, 1e28 / DYN_PER_CM2, 5e30 / DYN_PER_CM2, eos.Matter())
+    masses, matter = load_model(model).mixed, eos.Matter(lattice=lattice)
+    shells = ground_state.layers(masses, 1e28 / DYN_PER_CM2, 5e30 / DYN_PER_CM2, matter)
     checked = 0
     for start, end in zip(shells.P_start, shells.P_end, strict=True):
         if np.log(end / start) < 0.02:
             continue
         P = np.geomspace(start * 1.0001, end * 0.9999, 60)
-        state = ground_state.ground_state(masses, P, eos.Matter())
+        state = ground_state.ground_state(masses, P, matter)
         assert len(np.unique(state.Z)) == 1
+        nuclei = (1 - state.X_n) / state.A
+        mixture = eos.Mixture(state.Z * nuclei, state.X_n, state.Z ** (5 / 3) * nuclei)
+        nodiff = np.asarray(nodiff_slope(state.n_b, mixture, matter))
+        np.testing.assert_allclose(nodiff, state.dmu_e_dP_nodiff, rtol=1e-13)
         pressures = P * DYN_PER_CM2
         pieces = join_pieces([(0, pressures, np.asarray(state.mu_e), True)])
-        ratios = ratios_along(pieces, pressures, np.asarray(state.dmu_e_dP_nodiff)[None] / DYN_PER_CM2)
+        ratios = ratios_along(pieces, pressures, nodiff[None] / DYN_PER_CM2)
         # free neutrons appear with a kink in the middle of a layer
         same_crust = np.diff(np.asarray(state.X_n) > 0) == 0
         np.testing.assert_allclose(ratios.R[1:-1][same_crust], 1.0, rtol=2e-4)

@@ -88,6 +88,17 @@ def test_eq_7_is_the_implicit_derivative_of_mu_e_everywhere(masses, here, matter
     np.testing.assert_allclose(slope, here.dmu_e_dP_nodiff, rtol=1e-10)
 
 
+@pytest.mark.parametrize("name", ["FRDM95+DZ31", "HFB26+DZ31", "BSkG3+DZ31", "BSkG4+DZ31", "DZ31", "MB-refit"])
+@pytest.mark.parametrize("lattice", [0.0, 1.0])
+def test_eq_7_holds_for_other_mass_models(name, lattice):
+    masses, matter = jnp.asarray(load_model(name).mixed), eos.Matter(MACKIE_BAYM, jnp.array(lattice))
+    here = gs.ground_state(masses, GRID, matter)
+    assert len(np.unique(here.A)) > 10
+    E = gs.mass_of(masses, here.Z, here.A)
+    slope = jax.grad(lambda P: jnp.sum(gs.matter_of_nuclide(P, E, here.Z, here.A, matter).mu_e))(jnp.asarray(GRID))
+    np.testing.assert_allclose(slope, here.dmu_e_dP_nodiff, rtol=1e-10)
+
+
 def test_without_the_lattice_eq_7_is_A_over_Z_n_b(on_grid):
     here = jax.tree.map(lambda x: x[0], on_grid["cs20"])
     np.testing.assert_allclose(here.dmu_e_dP_nodiff, here.A / (here.Z * here.n_b), rtol=1e-14)

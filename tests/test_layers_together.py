@@ -86,9 +86,11 @@ def test_thickness_and_flux_of_a_layer_are_those_of_its_profiles(plan, evolution
     crust = np.repeat(np.arange(len(records)), records.layer_count)
     depth, flux = (records.profiles[:, PROFILE.index(name)] for name in ("depth_times_g", "J_n_over_g"))
     assert len(crust) > 400
-    for i, (_, start, end, thickness, largest) in zip(crust, records.layers, strict=True):
+    for i, (_, start, end, thickness, largest, mean) in zip(crust, records.layers, strict=True):
         at = np.interp(np.log([start, end]), ln_P, depth[i])
         np.testing.assert_allclose(thickness, at[1] - at[0], rtol=1e-9, atol=0)
         inside = (plan.pressures >= start) & (plan.pressures <= end)
         assert largest == np.abs(flux[i][inside]).max(initial=0.0)
+        by_depth = np.gradient(depth[i])[inside]
+        assert mean == pytest.approx(flux[i][inside] @ by_depth / max(by_depth.sum(), 1e-300), rel=1e-12)
     assert np.sum(records.layers[:, LAYER.index("J_n_over_g")] > 0) > 300

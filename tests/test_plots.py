@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 import gpucrust
 from gpucrust import plots
@@ -36,10 +37,17 @@ def test_profile_panels_show_curves_and_layers_of_their_model(ds, tmp_path):
     assert (tmp_path / "x.png").stat().st_size > 20_000
 
 
-def test_map_shows_the_ratio_of_every_g_and_mdot(ds):
+def test_map_shows_the_maximum_and_the_mean_of_every_g_and_mdot(ds):
     figure = plots.plot_map(ds)
-    mesh = figure.axes[0].collections[0].get_array()
-    np.testing.assert_allclose(mesh, np.log10(ds.max_J_ratio.isel(mass_model=0).squeeze().transpose("g", "mdot")))
+    meshes = [np.asarray(panel.collections[0].get_array()) for panel in figure.axes[:4]]
+    largest = ds.max_J_ratio.squeeze().transpose("mass_model", "g", "mdot")
+    np.testing.assert_allclose(meshes[::2], np.log10(largest))
+    for i, mesh in enumerate(meshes[1::2]):
+        for (j, k), value in np.ndenumerate(mesh):
+            own = ds.isel(layer=ds.layer_member.values == 4 * i + 2 * j + k)
+            mean = np.average(np.abs(own.layer_J_n), weights=own.layer_thickness) / float(ds.J_acc[k])
+            assert value == pytest.approx(np.log10(mean), abs=1e-12)
+            assert mean < largest[i, j, k]
 
 
 def test_cells_of_a_map_lie_around_their_values(ds):
@@ -48,15 +56,9 @@ def test_cells_of_a_map_lie_around_their_values(ds):
         assert np.all((0 < bounds[:-1]) & (bounds[:-1] < values) & (values < bounds[1:]))
 
 
-def test_the_lowest_panel_of_each_column_of_a_map_names_its_axis(ds):
-    panels = plots.plot_map(ds.isel(mass_model=[0, 1, 1])).axes[:4]
-    assert [bool(panel.get_xlabel()) for panel in panels] == [False, True, True, False]
-    assert [panel.xaxis.get_tick_params()["labelbottom"] for panel in panels[:3]] == [False, True, True]
-
-
 def test_a_model_without_layers_leaves_its_panel_of_a_map_empty(ds):
     some = ds.assign(max_J_ratio=ds.max_J_ratio.where(ds.mass_model != "DZ31", 0.0))
-    assert np.all(plots.plot_map(some).axes[1].collections[0].get_array().mask)
+    assert np.all(plots.plot_map(some).axes[2].collections[0].get_array().mask)
     assert plots.default_kind(some) == "map"
     none = ds.assign(max_J_ratio=0 * ds.max_J_ratio)
     assert plots.default_kind(none) == "layers"
@@ -76,6 +78,15 @@ def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):
     widths = [path.get_extents().width for path in thickness.collections[0].get_paths()]
     np.testing.assert_allclose(widths, ds.broken_thickness.values.ravel(), rtol=1e-12)
     assert extent.get_ylim() == (ds.sizes["member"] - 0.5, -0.5)
+
+
+def test_a_jump_at_one_pressure_is_a_line(ds):
+    own = ds.assign(layer_P_end=ds.layer_P_end.where(ds.layer_regime != Regime.DECREASING, ds.layer_P_start))
+    jumps = int(np.sum(own.layer_P_start == own.layer_P_end))
+    bars = plots.plot_layers(own).axes[0].patches
+    assert jumps > 0
+    assert sum(bar.get_linewidth() > 0 for bar in bars) == jumps
+    assert all((bar.get_width() == 0) == (bar.get_linewidth() > 0) for bar in bars)
 
 
 def test_shares_stack_up_to_those_of_all_layers(ds):
@@ -102,3 +113,11 @@ def test_composition_fills_what_neutrons_leave(result):
 def test_every_kind_of_layer_has_its_own_look():
     assert set(plots.STYLE) == set(plots.LABEL) == set(Regime) - {Regime.EQUILIBRIUM}
     assert len({style["facecolor"] for style in plots.STYLE.values()}) == 3
+    # in grey: one is hatched, and the lightness of the others on white paper tells them apart
+    grey = [
+        1 - style["alpha"] * (1 - np.dot(to_rgb(style["facecolor"]), [0.299, 0.587, 0.114]))
+        for style in plots.STYLE.values()
+        if not style["hatch"]
+    ]
+    assert len(grey) == 2
+    assert np.ptp(grey) > 0.15
