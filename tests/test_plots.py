@@ -83,10 +83,14 @@ def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):
 def test_a_jump_at_one_pressure_is_a_line(ds):
     own = ds.assign(layer_P_end=ds.layer_P_end.where(ds.layer_regime != Regime.DECREASING, ds.layer_P_start))
     jumps = int(np.sum(own.layer_P_start == own.layer_P_end))
-    bars = plots.plot_layers(own).axes[0].patches
+    drawn = [
+        (path.get_extents().width == 0, line > 0)
+        for bars in plots.plot_layers(own).axes[0].collections
+        for path, line in zip(bars.get_paths(), bars.get_linewidth(), strict=True)
+    ]
     assert jumps > 0
-    assert sum(bar.get_linewidth() > 0 for bar in bars) == jumps
-    assert all((bar.get_width() == 0) == (bar.get_linewidth() > 0) for bar in bars)
+    assert sum(empty for empty, _ in drawn) == jumps
+    assert all(empty == line for empty, line in drawn)
 
 
 def test_shares_stack_up_to_those_of_all_layers(ds):
