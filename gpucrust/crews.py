@@ -52,18 +52,14 @@ def most_lanes(size: int) -> int:
     return 1 << (fits.bit_length() - 1)
 
 
-def cores() -> int:
-    """Of this machine, as many as this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def crews_and_lanes(n_members: int, batch: int | None, size: int) -> tuple[int, int]:
     """Number of crews (batches that run side by side, one a core of a CPU) and of lanes in each.
 
     Lanes are `batch`, in whole groups, or a power of two, so that sweeps of many sizes share one compiled program.
     size: bytes of a lane.
     """
-    most_crews = cores() if on_cpu() else 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most_crews = cores if on_cpu() else 1
     if batch:
         lanes = -(-batch // LANE_GROUP) * LANE_GROUP
         return min(most_crews, -(-n_members // lanes)), lanes

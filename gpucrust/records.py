@@ -6,7 +6,6 @@ the bits of a result must not depend on how a sweep was cut into chunks.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from jax import Array
 
 from gpucrust import diffusion, eos
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
-from gpucrust.crews import cores, on_cpu
 from gpucrust.dataset_equilibrium import Analysis, analyse
 from gpucrust.ensemble import Evolution, sweep_settings
 from gpucrust.layers import largest_within, mean_within
@@ -76,15 +74,13 @@ def take(records: Records, rows: np.ndarray) -> Records:
 def records_of(plan: "Plan", evolution: Evolution) -> Records:
     """What is kept of the evolutions of a plan, or of some of them."""
     n = len(evolution.status)
-
-    def group(start: int) -> Records:
-        with jax.enable_x64(True), _on_host():
-            return _records_of_group(plan, evolutions_at(evolution, np.arange(start, start + TOGETHER)), n - start)
-
-    if on_cpu():  # whose cores have lanes to advance
-        return concatenate([group(start) for start in range(0, n, TOGETHER)])
-    with ThreadPoolExecutor(cores()) as pool:
-        return concatenate(list(pool.map(group, range(0, n, TOGETHER))))
+    with jax.enable_x64(True), _on_host():
+        return concatenate(
+            [
+                _records_of_group(plan, evolutions_at(evolution, np.arange(start, start + TOGETHER)), n - start)
+                for start in range(0, n, TOGETHER)
+            ]
+        )
 
 
 def _on_host() -> AbstractContextManager[Any]:
