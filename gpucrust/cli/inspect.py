@@ -129,7 +129,7 @@ def plot(
 
     \b
     profile      mu_e against pressure with its layers, as figure 1 of CS20
-    map          J_n/J_acc in layers, its maximum and mean, over gravity and accretion rate
+    map          J_n/J_acc in layers, maximum and mean, over g and accretion rate
     layers       extent and thickness of layers, a row a member
     probability  share of members out of equilibrium at each pressure
     composition  mass fractions at each pressure
