@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from gpucrust.config import SweepError
-from gpucrust.crews import HARVEST, LANE_GROUP, crews_and_lanes, lane_bytes, on_cpu
+from gpucrust.crews import HARVEST, LANE_GROUP, crews_and_lanes, lane_bytes, on_cpu, point_bytes
 from gpucrust.ensemble import Progress, evolve
 from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, Plan, recorded_pressures
 from gpucrust.records import records_of
 
 PROGRAM = 1300 * 2**20
 """Bytes of Python, JAX and a program while it is compiled; 700 MiB where it is found compiled."""
-RESULT, RESULT_POINT = 40_000, 160
-"""Bytes of the results of a lane, in two copies."""
+RESULT = 40_000
+"""Bytes of the results of a lane, in two copies, but for what is recorded."""
 WAITING = 500
 """Bytes of an evolution of which nothing has begun."""
 COPIES = 3
@@ -42,8 +42,8 @@ def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
 def working_memory(plan: Plan, chunks: Chunks) -> int:
     """Of a process that computes and writes chunk by chunk, bytes; without a GPU's."""
     lanes, points = math.prod(crews_and_lanes_of(plan, chunks.n)), len(plan.pressures)
-    a_point = RESULT_POINT + (32 * plan.stepper.slots if plan.stepper.composition else 0)
-    evolving = min(lanes, HARVEST) * (RESULT + a_point * points) + WAITING * min(chunks.n, STREAM)
+    evolving = min(lanes, HARVEST) * (RESULT + 2 * point_bytes(plan.stepper) * points)
+    evolving += WAITING * min(chunks.n, STREAM)
     if on_cpu():
         evolving += lanes * lane_bytes(points, plan.stepper)
     # chunks under way have parts of records, and one is put together and written

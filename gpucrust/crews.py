@@ -30,24 +30,31 @@ SHARE = 0.8
 """Of a GPU's memory that lanes may take."""
 
 
+def device() -> jax.Device:
+    """What JAX computes on here."""
+    return jax.config.jax_default_device or jax.local_devices()[0]  # type: ignore[attr-defined]
+
+
 def on_cpu() -> bool:
     """Whether JAX computes on a CPU here."""
-    device = getattr(jax.config, "jax_default_device", None)
-    return (device.platform if device is not None else jax.default_backend()) == "cpu"
+    return device().platform == "cpu"
+
+
+def point_bytes(stepper: "Stepper") -> int:
+    """Of what is recorded at one pressure."""
+    return LANE_POINT + (16 * stepper.slots if stepper.composition else 0)
 
 
 def lane_bytes(n_pressures: int, stepper: "Stepper") -> int:
     """Of a lane, on the device."""
-    composition = 16 * stepper.slots if stepper.composition else 0
-    return LANE + (LANE_POINT + composition) * n_pressures
+    return LANE + point_bytes(stepper) * n_pressures
 
 
 def most_lanes(size: int) -> int:
     """Of one crew, a power of two; size: bytes of a lane."""
     if on_cpu():
         return MAX_LANES["cpu"]
-    device = jax.config.jax_default_device or jax.local_devices()[0]  # type: ignore[attr-defined]
-    memory = (device.memory_stats() or {}).get("bytes_limit", math.inf)
+    memory = (device().memory_stats() or {}).get("bytes_limit", math.inf)
     fits = int(min(MAX_LANES["gpu"], max(LANE_GROUP, SHARE * memory / size)))
     return 1 << (fits.bit_length() - 1)
 

@@ -79,12 +79,12 @@ def clear_up(plan: Plan, target: Path) -> None:
     if folder.path.exists():
         folder.acquire()
         try:
-            if not folder.store.exists() or Store(folder.store).identity == identity(plan):
+            if folder.store.exists() and Store(folder.store).identity == identity(plan):
                 folder.remove()
         except StoreError:
             folder.remove()  # killed while it removed the store
         finally:
-            folder.release()
+            folder.release()  # which removes a folder without a store
 
 
 def run_to_file(
