@@ -19,11 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import topologies
 
-from gpucrust.ensemble import Members, Physics, Stepper, batch_members, sweep_settings
-from gpucrust.lanes import STEPS_PER_SCATTER, advance, start_lanes
+from gpucrust.engine.inputs import Members, Physics, Stepper, batch_members, sweep_settings
+from gpucrust.engine.lanes import STEPS_PER_SCATTER, advance, start_lanes
+from gpucrust.engine.network import build_network
 from gpucrust.masses import load_model
-from gpucrust.network import build_network
-from gpucrust.planning import recorded_pressures
+from gpucrust.sweep.plan import recorded_pressures
 
 H100 = """
 gpu_device_info {

@@ -17,10 +17,11 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gpucrust.crews import crews_and_lanes, lane_bytes
-from gpucrust.ensemble import Members, Physics, Stepper, evolve
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.sizes import crews_and_lanes, lane_bytes
 from gpucrust.masses import load_model
-from gpucrust.planning import recorded_pressures
+from gpucrust.sweep.plan import recorded_pressures
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import reference

@@ -18,11 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from gpucrust.ensemble import Members, Physics, Stepper, batch_members, sweep_settings
+from gpucrust.engine.inputs import Members, Physics, Stepper, batch_members, sweep_settings
+from gpucrust.engine.network import build_network
+from gpucrust.engine.slide import initial_slide, slide_step
 from gpucrust.masses import load_model
-from gpucrust.network import build_network
-from gpucrust.planning import recorded_pressures
-from gpucrust.slide import initial_slide, slide_step
+from gpucrust.sweep.plan import recorded_pressures
 
 DEVICES = {"NVIDIA H100 SXM": (3.35e12, 34e12), "NVIDIA H200": (4.8e12, 34e12)}
 """Bytes/s and float64 operations/s, of NVIDIA's data sheets (without tensor cores)."""

@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from gpucrust.config import check_sweep
-from gpucrust.costs import crews_and_lanes_of, working_memory
-from gpucrust.filing import run_to_file
-from gpucrust.planning import Plan, make_chunks, make_plan
+from gpucrust.jobs.costs import crews_and_lanes_of, working_memory
+from gpucrust.jobs.to_file import run_to_file
+from gpucrust.sweep.config import check_sweep
+from gpucrust.sweep.plan import Plan, make_chunks, make_plan
 
 WARM = 600
 

@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 from distributed import Client, LocalCluster
 
-from gpucrust import cluster, sweep
-from gpucrust.config import check_sweep
-from gpucrust.dataset_equilibrium import ground_states
-from gpucrust.ensemble import Evolution, Members, evolve
-from gpucrust.filing import compute_and_save, write_result
-from gpucrust.folder import Folder
-from gpucrust.planning import Plan, make_chunks, make_plan
-from gpucrust.records import TOGETHER, evolutions_at, records_of, take
-from gpucrust.store import Store
-from gpucrust.sweep import Reporter
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.evolution import Evolution
+from gpucrust.engine.inputs import Members
+from gpucrust.jobs import cluster
+from gpucrust.jobs import in_memory as sweep
+from gpucrust.jobs.in_memory import Reporter
+from gpucrust.jobs.partial_folder import Folder
+from gpucrust.jobs.store import Store
+from gpucrust.jobs.to_file import compute_and_save, write_result
+from gpucrust.profiles.ground_states import ground_states
+from gpucrust.profiles.reduced import TOGETHER, evolutions_at, records_of, take
+from gpucrust.sweep.config import check_sweep
+from gpucrust.sweep.plan import Plan, make_chunks, make_plan
 
 
 def plan_of(members: int, profiles: bool, step: float, P_end: float) -> Plan:

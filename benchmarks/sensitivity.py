@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpucrust.config import check_sweep
-from gpucrust.planning import make_plan
-from gpucrust.sensitivity import Crusts, crust_outputs
-from gpucrust.sensitivity_run import crusts_of
+from gpucrust.sensitivity.derivatives import Crusts, crust_outputs
+from gpucrust.sensitivity.run import crusts_of
+from gpucrust.sweep.config import check_sweep
+from gpucrust.sweep.plan import make_plan
 
 HEADER = ("what", "device", "members", "steps", "ms/member", "ratio", "compile s")
 REPEAT = 7

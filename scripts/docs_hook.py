@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
-EQUATION_MODULES = ("gpucrust.eos", "gpucrust.diffusion", "gpucrust.ground_state")
+EQUATION_MODULES = ("gpucrust.physics.eos", "gpucrust.physics.diffusion", "gpucrust.physics.ground_state")
 TINY = {
     "axes": {"mass_model": ["DZ31"]},
     "physics": {"policy": "mixed"},
@@ -30,7 +30,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def sweep_keys() -> str:
     """Every key of a sweep file, a table a section."""
-    from gpucrust.template import sections, settings
+    from gpucrust.sweep.template import sections, settings
 
     keys, docs, parts = settings(), {"": "At the top of the file.", **sections()}, []
     for section in dict.fromkeys(key.section for key in keys):
@@ -47,7 +47,7 @@ def sweep_keys() -> str:
 def dataset() -> str:
     """Dimensions and variables of a result."""
     import gpucrust
-    from gpucrust.dataset_equilibrium import MEMBER_AXES
+    from gpucrust.schema import MEMBER_AXES
 
     ds = gpucrust.run(TINY)
     kinds: dict[str, list[Sequence[str]]] = {"Coordinates": [], "Profiles": [], "Members": [], "Layers": []}

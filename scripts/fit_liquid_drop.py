@@ -21,12 +21,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.optimize import least_squares
 
-from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.masses.liquid_drop import MB_REFIT, LiquidDropConstants, liquid_drop_mass_excess
 from gpucrust.masses.registry import nuclear_energy
 from gpucrust.masses.tables import MassTable, packaged_table, read_csv
-from gpucrust.reactions import lattice_chemical_potential, z53
+from gpucrust.physics import eos
+from gpucrust.physics.reactions import lattice_chemical_potential, z53
 
 HELD = ("incompressibility",)
 FREE = tuple(field.name for field in fields(LiquidDropConstants) if field.name not in HELD)

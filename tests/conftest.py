@@ -5,7 +5,7 @@ import os
 import jax
 import pytest
 
-from gpucrust.cache import KEEP_PROGRAMS
+from gpucrust.support.cache import KEEP_PROGRAMS
 
 jax.config.update("jax_enable_x64", True)
 os.environ[KEEP_PROGRAMS] = "0"  # tests change the package as they run
@@ -41,7 +41,7 @@ def result():
 @pytest.fixture(scope="session")
 def result_file(result, tmp_path_factory):
     """The same as a netCDF file."""
-    from gpucrust.dataset import write_netcdf
+    from gpucrust.results.files import write_netcdf
 
     path = tmp_path_factory.mktemp("result") / "small.nc"
     write_netcdf(result, path)

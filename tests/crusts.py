@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gpucrust.ensemble import Members
+from gpucrust.engine.inputs import Members
 
 ASHES = {
     "Fe56": {(26, 30): 1.0},

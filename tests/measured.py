@@ -12,17 +12,18 @@ import numpy as np
 from published import DZ31, EOS, HZ90, OUTER_CRUST, PROFILES, RATES, RMS, S_FACTORS
 
 import gpucrust
-from gpucrust import diffusion, eos, ground_state, pycno
-from gpucrust.config import load_sweep
 from gpucrust.constants import DYN_PER_CM2, EDDINGTON_MDOT, RHO_PER_N_B
-from gpucrust.ensemble import Evolution, Stepper, evolve
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.evolution import Evolution
+from gpucrust.engine.inputs import Stepper
+from gpucrust.engine.interface import TRACED
 from gpucrust.masses import duflo_zuker, load_model
 from gpucrust.masses.catalogue import rms_against_measured
 from gpucrust.masses.registry import THEORIES
-from gpucrust.network import N_STRIDE
-from gpucrust.nuclide import nuclide_name
-from gpucrust.planning import Plan, make_plan
-from gpucrust.stepper import TRACED
+from gpucrust.nuclide import N_STRIDE, nuclide_name
+from gpucrust.physics import diffusion, eos, ground_state, pycno
+from gpucrust.sweep.config import load_sweep
+from gpucrust.sweep.plan import Plan, make_plan
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "measured.json"

@@ -1,13 +1,14 @@
-"""Pieces, R and layers of one crust as their definitions read, in loops; `gpucrust.layers` takes many at once."""
+"""Pieces, R and layers of one crust as their definitions read, in loops; `profiles.layers` takes many at once."""
 
 import itertools
 
 import numpy as np
 
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.layers import BAND, BOUNDS, Regime
-from gpucrust.pieces import BRIEF, CLOSE, LEAST_JUMP, SLIDE_JUMP
-from gpucrust.stepper import SEGMENT
+from gpucrust.engine.interface import SEGMENT
+from gpucrust.profiles.curves import BRIEF, CLOSE, LEAST_JUMP, SLIDE_JUMP
+from gpucrust.profiles.layers import BAND, BOUNDS
+from gpucrust.schema import Regime
 
 
 def pieces_of_slides(pressures, mu_e, segments):

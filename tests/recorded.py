@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpucrust.ensemble import Members, Physics, Stepper
+from gpucrust.engine.inputs import Members, Physics, Stepper
 from gpucrust.masses import MassModel
-from gpucrust.recording import record_crusts
-from gpucrust.replay import Parameters
-from gpucrust.sensitivity_parameters import parameters_of
-from gpucrust.sequence import Record
+from gpucrust.sensitivity.parameters import parameters_of
+from gpucrust.sensitivity.recording import record_crusts
+from gpucrust.sensitivity.replay import Parameters
+from gpucrust.sensitivity.tape import Record
 
 G, MDOT = 2e14, 3e4
 STEP = 0.06

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import replay
 
-from gpucrust import cli, sweep
-from gpucrust.dataset import RunInfo, build_dataset
-from gpucrust.ensemble import evolve
-from gpucrust.filing import run_to_file
-from gpucrust.output import open_output
-from gpucrust.planning import make_plan
+from gpucrust import cli
+from gpucrust.engine.ensemble import evolve
+from gpucrust.jobs import in_memory as sweep
+from gpucrust.jobs.to_file import run_to_file
+from gpucrust.results.dataset import RunInfo, build_dataset
+from gpucrust.results.files import open_output
+from gpucrust.sweep.plan import make_plan
 
 SWEEP = """
 [axes]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gpucrust import sweep
-from gpucrust.records import evolutions_at
+from gpucrust.jobs import in_memory as sweep
+from gpucrust.profiles.reduced import evolutions_at
 
 RECORDED, SECONDS = "REPLAY_RECORDED", "REPLAY_SECONDS"
 """Environment: file of the recorded evolutions; seconds that GROUP of them take."""
@@ -38,7 +38,7 @@ def record(path, members, evolution):
 
 
 def replaying(path):
-    """A function like `gpucrust.ensemble.evolve_each`."""
+    """A function like `gpucrust.engine.ensemble.evolve_each`."""
     keys, evolution = pickle.loads(Path(path).read_bytes())
     row = {key: i for i, key in enumerate(keys)}
 

@@ -11,10 +11,11 @@ import typer
 import xarray as xr
 
 import gpucrust
-from gpucrust import output, plots
 from gpucrust.cli.app import ORDER, app
 from gpucrust.cli.inspect import KINDS, LETTERS
-from gpucrust.plots import INNER_CRUST
+from gpucrust.results import files as output
+from gpucrust.results import plots
+from gpucrust.results.plots import INNER_CRUST
 
 SWEEP = """
 [axes]

@@ -12,11 +12,11 @@ import replay
 from recorded_sweep import assert_same, load
 from test_faults import PROMPT, end, finish, start, wait_for_chunks
 
-from gpucrust.config import SweepError
-from gpucrust.store import StoreError
+from gpucrust.jobs.store import StoreError
+from gpucrust.sweep.config import SweepError
 
 distributed = pytest.importorskip("distributed")
-from gpucrust import cluster  # noqa: E402
+from gpucrust.jobs import cluster  # noqa: E402
 
 WORKERS_REPLAY = {"DASK_DISTRIBUTED__WORKER__PRELOAD": json.dumps([replay.__file__])}
 

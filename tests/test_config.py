@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpucrust.config import SweepError, check_sweep, load_sweep
+from gpucrust.sweep.config import SweepError, check_sweep, load_sweep
 
 SWEEPS = sorted((Path(__file__).parents[1] / "sweeps").glob("*.toml"))
 LEAST = {"axes": {"mass_model": ["DZ31"]}}

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 import gpucrust
-from gpucrust import report
-from gpucrust.output import NetcdfSink, write_netcdf
+from gpucrust.results import html_report as report
+from gpucrust.results.files import NetcdfSink, write_netcdf
 from gpucrust.status import Status
 
 PROFILES = (

@@ -8,15 +8,17 @@ import reference
 from crusts import ASHES, G_MDOT
 
 import gpucrust
-from gpucrust import eos, ground_state
-from gpucrust.config import load_sweep
 from gpucrust.constants import ATOMIC_MASS_UNIT_GRAM, DYN_PER_CM2, RHO_PER_N_B
-from gpucrust.ensemble import Members, Physics, Stepper, evolve
-from gpucrust.layers import Regime, find_layers, ratios_along
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.interface import SEGMENT
 from gpucrust.masses import load_model
-from gpucrust.pieces import join_pieces
-from gpucrust.slopes import nodiff_slope
-from gpucrust.stepper import SEGMENT
+from gpucrust.physics import eos, ground_state
+from gpucrust.physics.slopes import nodiff_slope
+from gpucrust.profiles.curves import join_pieces
+from gpucrust.profiles.layers import find_layers, ratios_along
+from gpucrust.schema import Regime
+from gpucrust.sweep.config import load_sweep
 
 ROOT = Path(__file__).parent.parent
 G = [1e14, 2e14]

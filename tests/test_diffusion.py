@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import FLUX_EDDINGTON, FLUX_EQ_11, FLUX_EQ_11_ROUNDED
 
-from gpucrust import diffusion
 from gpucrust.constants import ATOMIC_MASS_UNIT, ATOMIC_MASS_UNIT_GRAM, EDDINGTON_MDOT, NEUTRON_EXCESS
+from gpucrust.physics import diffusion
 
 M_N = ATOMIC_MASS_UNIT + NEUTRON_EXCESS
 STATE = {"A": 56.0, "g": 2e14, "rho_n": 8e11, "ratio": 0.3}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from published import HZ90, PROFILES
 
-from gpucrust.template import settings
+from gpucrust.sweep.template import settings
 
 pytest.importorskip("mkdocs")
 ROOT = Path(__file__).parent.parent

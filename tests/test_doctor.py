@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from gpucrust import cache, doctor
 from gpucrust.cli import main
+from gpucrust.jobs import doctor
+from gpucrust.support import cache
 
 
 def call(monkeypatch):

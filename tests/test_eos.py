@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from published import EOS
 
-from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
+from gpucrust.physics import eos
 
 MATTERS = {
     "mackie-baym": eos.Matter(jnp.array(eos.NEUTRON_MATTER["mackie-baym"]), 0.0),

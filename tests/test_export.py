@@ -9,9 +9,9 @@ import numpy as np
 import pandas
 import pytest
 
-from gpucrust import export
 from gpucrust.constants import ATOMIC_MASS_UNIT, DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.masses import load_model
+from gpucrust.results import export
 
 # the formats of read_abuntime, dStar's dStar_crust/preprocessor/src/abuntime.f
 HEADER, ZONE, ABUNDANCES = "(1x,i5)", "(1x,1e18.10,2e11.3,2X,2E18.10)", "(1x,5(a5,1pe10.3))"

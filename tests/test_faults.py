@@ -21,13 +21,13 @@ import pytest
 import replay
 from recorded_sweep import SWEEP, assert_same, load
 
-from gpucrust import folder as folder_module
-from gpucrust.filing import run_to_file
-from gpucrust.folder import Folder
-from gpucrust.planning import make_plan
+from gpucrust.jobs import partial_folder as folder_module
+from gpucrust.jobs.in_memory import compute, load_sweep
+from gpucrust.jobs.partial_folder import Folder
+from gpucrust.jobs.store import Store, StoreError
+from gpucrust.jobs.to_file import run_to_file
 from gpucrust.status import Status
-from gpucrust.store import Store, StoreError
-from gpucrust.sweep import compute, load_sweep
+from gpucrust.sweep.plan import make_plan
 
 SECONDS = 0.15
 """That a chunk takes in a run with recorded evolutions."""

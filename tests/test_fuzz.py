@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpucrust import cli
-from gpucrust.config import Sweep
-from gpucrust.costs import Calibration
+from gpucrust.jobs.costs import Calibration
 from gpucrust.masses.tables import LAST_N, LAST_Z, MassTable, MassTableError, packaged_table, read_user_table
+from gpucrust.sweep.config import Sweep
 
 MANY = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 VALID = """
@@ -88,7 +88,7 @@ def command(folder, monkeypatch, capsys):
     """Run `gpucrust run` with arguments: exit status. It must be 0, or 2 with one line, and change no file."""
     monkeypatch.chdir(folder)
     # neither may a plan be refused by what this machine has, nor take the time of a calibration
-    monkeypatch.setattr("gpucrust.costs.calibrate", lambda *_: Calibration(1.0, 1.0, True))
+    monkeypatch.setattr("gpucrust.jobs.costs.calibrate", lambda *_: Calibration(1.0, 1.0, True))
 
     def call(*arguments):
         before = sorted(folder.rglob("*"))

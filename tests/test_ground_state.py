@@ -9,10 +9,10 @@ import pytest
 from published import NEUTRON_DRIP, OUTER_CRUST
 from scipy.optimize import brentq
 
-from gpucrust import eos
-from gpucrust import ground_state as gs
 from gpucrust.constants import DYN_PER_CM2, ELECTRON_MASS, FINE_STRUCTURE, HBAR_C, NEUTRON_EXCESS
 from gpucrust.masses import load_model
+from gpucrust.physics import eos
+from gpucrust.physics import ground_state as gs
 
 MACKIE_BAYM = jnp.array(eos.NEUTRON_MATTER["mackie-baym"])
 MATTERS = {

@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 import gpucrust
-from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.diffusion import nodiff_slope
-from gpucrust.ensemble import Members, Physics, Stepper, evolve
-from gpucrust.layers import (
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.interface import SEGMENT
+from gpucrust.masses import load_model
+from gpucrust.physics import eos
+from gpucrust.physics.diffusion import nodiff_slope
+from gpucrust.physics.reactions import CHANNEL_DZ
+from gpucrust.physics.slopes import marginal_slope
+from gpucrust.profiles.curves import join_pieces, pieces_of_slides, pieces_of_teeth
+from gpucrust.profiles.layers import (
     Layers,
-    Regime,
     depth_times_g,
     equilibrium_ratio_profile,
     find_layers,
@@ -21,12 +26,8 @@ from gpucrust.layers import (
     regime_of,
     thickness_times_g,
 )
-from gpucrust.masses import load_model
-from gpucrust.pieces import join_pieces, pieces_of_slides, pieces_of_teeth
-from gpucrust.planning import recorded_pressures
-from gpucrust.reactions import CHANNEL_DZ
-from gpucrust.slopes import marginal_slope
-from gpucrust.stepper import SEGMENT
+from gpucrust.schema import Regime
+from gpucrust.sweep.plan import recorded_pressures
 
 PACKAGED = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
 FIGURE_1 = [*PACKAGED, "FRDM12+DZ31"]

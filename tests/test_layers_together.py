@@ -5,17 +5,17 @@ import numpy as np
 import plain_layers
 import pytest
 
-from gpucrust import eos
-from gpucrust.config import check_sweep
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.dataset_equilibrium import analyse
-from gpucrust.diffusion import nodiff_slope
-from gpucrust.ensemble import evolve
-from gpucrust.layers import Regime
-from gpucrust.planning import make_plan
-from gpucrust.records import LAYER, PROFILE, SUMMARY, evolutions_at, records_of, take
-from gpucrust.slopes import frozen_slope
+from gpucrust.engine.ensemble import evolve
+from gpucrust.physics import eos
+from gpucrust.physics.diffusion import nodiff_slope
+from gpucrust.physics.slopes import frozen_slope
+from gpucrust.profiles.equilibrium import analyse
+from gpucrust.profiles.reduced import evolutions_at, records_of, take
+from gpucrust.schema import LAYER, PROFILE, SUMMARY, Regime
 from gpucrust.status import Status
+from gpucrust.sweep.config import check_sweep
+from gpucrust.sweep.plan import make_plan
 
 SWEEP = {
     "axes": {"mass_model": ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"], "ash": ["iron", "mixture", "edge"], "sample": 24},

@@ -12,17 +12,19 @@ from reference import COLUMNS, DK, DZ, FUSION, electrons, ln_fusion_rate, neutro
 from scipy.optimize import brentq
 
 import gpucrust
-from gpucrust import eos
-from gpucrust.config import SweepError, check_sweep
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.dataset_equilibrium import analyse
-from gpucrust.ensemble import Evolution, Members, Physics, Stepper, evolve
-from gpucrust.layers import Regime
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.evolution import Evolution
+from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.interface import TRACED
 from gpucrust.masses import load_model
 from gpucrust.nuclide import nuclide_name, parse_nuclide
-from gpucrust.planning import Plan, make_plan, recorded_pressures
+from gpucrust.physics import eos
+from gpucrust.profiles.equilibrium import analyse
+from gpucrust.schema import Regime
 from gpucrust.status import Status
-from gpucrust.stepper import TRACED
+from gpucrust.sweep.config import SweepError, check_sweep
+from gpucrust.sweep.plan import Plan, make_plan, recorded_pressures
 
 FUSED = "Cr96"  # by a fusion that happens at the density that the sweep file gives
 

@@ -5,10 +5,10 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import gpucrust
-from gpucrust import plots
 from gpucrust.constants import EDDINGTON_MDOT
-from gpucrust.layers import Regime
-from gpucrust.summary import broken_probability
+from gpucrust.results import plots
+from gpucrust.results.summary import broken_probability
+from gpucrust.schema import Regime
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpucrust import cache, programs
-from gpucrust.ensemble import Members, Physics, Stepper, evolve
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.inputs import Members, Physics, Stepper
 from gpucrust.masses import load_model
+from gpucrust.support import cache
+from gpucrust.support import persistent_jit as programs
 
 
 class Pair(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpucrust import ragged
+from gpucrust.profiles import ragged
 
 
 @pytest.fixture(params=range(20))

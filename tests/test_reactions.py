@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpucrust import eos, reactions
 from gpucrust.constants import NEUTRON_EXCESS
-from gpucrust.eos import Matter, Mixture
+from gpucrust.physics import eos, reactions
+from gpucrust.physics.eos import Matter, Mixture
 
 MATTER = {
     "no lattice": Matter(jnp.array(eos.NEUTRON_MATTER["mackie-baym"]), 0.0),

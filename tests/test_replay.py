@@ -10,18 +10,18 @@ import recorded
 import slide
 from recorded import MDOT, STEP, G, record_models, shifted
 
-from gpucrust import eos
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.ensemble import Physics
+from gpucrust.engine.inputs import Physics
 from gpucrust.masses import load_model
 from gpucrust.masses.liquid_drop import MB_REFIT
-from gpucrust.network import N_STRIDE
-from gpucrust.replay import mixture_of, replay
-from gpucrust.replay_outputs import Outputs
-from gpucrust.sensitivity import crust_outputs, derivatives, flat, linearize, make_crusts
-from gpucrust.sensitivity_outputs import thresholds
-from gpucrust.sensitivity_parameters import family_of
-from gpucrust.sequence import Amount, Move, pad_steps, sequence_hash
+from gpucrust.nuclide import N_STRIDE
+from gpucrust.physics import eos
+from gpucrust.sensitivity.derivatives import crust_outputs, derivatives, flat, linearize, make_crusts
+from gpucrust.sensitivity.outputs import Outputs
+from gpucrust.sensitivity.parameters import family_of
+from gpucrust.sensitivity.replay import mixture_of, replay
+from gpucrust.sensitivity.selection import thresholds
+from gpucrust.sensitivity.tape import Amount, Move, pad_steps, sequence_hash
 
 PRESSURES = np.geomspace(1e27, 2e31, 199)
 IRON = {(26, 30): 1.0}

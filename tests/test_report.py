@@ -10,7 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from gpucrust import report
+from gpucrust.results import html_report as report
 
 VOID = {"meta", "img", "br", "link"}
 

@@ -12,16 +12,15 @@ import xarray as xr
 from recorded import record_models, shifted
 from test_cli import run  # noqa: F401 (a fixture)
 
-from gpucrust import eos
-from gpucrust.config import check_sweep
-from gpucrust.ensemble import Members, Physics
+from gpucrust.engine.inputs import Members, Physics
 from gpucrust.masses import Origin, binding_terms, load_model, packaged_table
 from gpucrust.masses.liquid_drop import MB_REFIT, liquid_drop_chart
-from gpucrust.network import N_STRIDE
-from gpucrust.planning import make_plan, recorded_pressures
-from gpucrust.sensitivity import crust_outputs, linearize, make_crusts
-from gpucrust.sensitivity_dataset import most_telling, ranking
-from gpucrust.sensitivity_parameters import (
+from gpucrust.nuclide import N_STRIDE
+from gpucrust.physics import eos
+from gpucrust.sensitivity.chart import plot_chart
+from gpucrust.sensitivity.dataset import most_telling, ranking
+from gpucrust.sensitivity.derivatives import crust_outputs, linearize, make_crusts
+from gpucrust.sensitivity.parameters import (
     FamilyError,
     dz31_directions,
     family_of,
@@ -29,9 +28,10 @@ from gpucrust.sensitivity_parameters import (
     mass_sigma,
     parameters_of,
 )
-from gpucrust.sensitivity_plot import plot_chart
-from gpucrust.sensitivity_run import run_sensitivity
-from gpucrust.sequence import nuclide_label, reaction_label, sequence_hash
+from gpucrust.sensitivity.run import run_sensitivity
+from gpucrust.sensitivity.tape import nuclide_label, reaction_label, sequence_hash
+from gpucrust.sweep.config import check_sweep
+from gpucrust.sweep.plan import make_plan, recorded_pressures
 
 IRON = {(26, 30): 1.0}
 SWEEP = """

@@ -10,17 +10,20 @@ import reference
 import slide
 from crusts import ASHES, G_MDOT, members, take
 
-from gpucrust import crews as crews_module
-from gpucrust import ensemble as ensemble_module
-from gpucrust import eos, lanes
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.ensemble import Physics, Stepper, evolve, evolve_each, recorded_steps
+from gpucrust.engine import batch as crews_module
+from gpucrust.engine import ensemble as ensemble_module
+from gpucrust.engine import lanes
+from gpucrust.engine.ensemble import evolve, evolve_each
+from gpucrust.engine.evolution import recorded_steps
+from gpucrust.engine.inputs import Physics, Stepper
+from gpucrust.engine.slide import bookkeeping as account
+from gpucrust.engine.slide.events import PER_LN_P
+from gpucrust.engine.slide.state import SAME_P
 from gpucrust.masses import load_model
-from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
-from gpucrust.slide import account
-from gpucrust.slide.landing import PER_LN_P
-from gpucrust.slide.state import SAME_P
-from gpucrust.slopes import frozen_slope
+from gpucrust.physics import eos
+from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
+from gpucrust.physics.slopes import frozen_slope
 from gpucrust.status import Status
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "HFB24+DZ31", "BSkG4+DZ31", "DZ31")

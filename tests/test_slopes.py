@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpucrust import eos, slopes
-from gpucrust.reactions import CHANNEL_DZ, CHANNEL_K
+from gpucrust.physics import eos, slopes
+from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
 
 MACKIE_BAYM = jnp.array(eos.NEUTRON_MATTER["mackie-baym"])
 # (n_b fm^-3, Y_e, Y_n, Z): outer crust, just past drip, deep inner crust

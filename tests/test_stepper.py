@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from crusts import ASHES, G_MDOT, members, take
 
-from gpucrust import ensemble as ensemble_module
-from gpucrust import eos, lanes
-from gpucrust import stepper as stepper_module
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.ensemble import Physics, evolve
+from gpucrust.engine import ensemble as ensemble_module
+from gpucrust.engine import lanes
+from gpucrust.engine.chunk import step as stepper_module
+from gpucrust.engine.ensemble import evolve
+from gpucrust.engine.inputs import Physics
+from gpucrust.engine.interface import TRACED
 from gpucrust.masses import load_model
-from gpucrust.reactions import CHANNEL_DZ, CHANNELS
+from gpucrust.physics import eos
+from gpucrust.physics.reactions import CHANNEL_DZ, CHANNELS
 from gpucrust.status import Status
-from gpucrust.stepper import TRACED
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "DZ31")
 TRACE = 50_000

@@ -9,17 +9,18 @@ import pytest
 import xarray as xr
 from recorded_sweep import RUN_DEPENDENT, SWEEP, assert_same, load, stop_after
 
-from gpucrust import planning, sweep
 from gpucrust.cli.progress import Bar
-from gpucrust.config import SweepError, check_sweep
-from gpucrust.costs import Calibration
-from gpucrust.dataset import identity
-from gpucrust.filing import run_to_file
-from gpucrust.folder import Folder
-from gpucrust.planning import make_chunks, make_plan
-from gpucrust.records import concatenate, evolutions_at, records_of, take
+from gpucrust.jobs import in_memory as sweep
+from gpucrust.jobs.costs import Calibration
+from gpucrust.jobs.partial_folder import Folder
+from gpucrust.jobs.store import PENDING, Store, StoreError
+from gpucrust.jobs.to_file import run_to_file
+from gpucrust.profiles.reduced import concatenate, evolutions_at, records_of, take
 from gpucrust.status import Status
-from gpucrust.store import PENDING, Store, StoreError
+from gpucrust.sweep import plan as planning
+from gpucrust.sweep.config import SweepError, check_sweep
+from gpucrust.sweep.plan import make_chunks, make_plan
+from gpucrust.sweep.provenance import identity
 
 # --- one dataset
 
@@ -334,7 +335,7 @@ def test_the_summary_counts_failures_and_quiet_is_quiet(work, replayed, tmp_path
 
 def test_dry_run_tells_members_evolutions_chunks_and_costs(work, replayed, tmp_path, command, monkeypatch):
     evolution = pickle.loads((work / "recorded").read_bytes())[1]
-    monkeypatch.setattr("gpucrust.costs.evolve", lambda *_, **__: evolution)
+    monkeypatch.setattr("gpucrust.jobs.costs.evolve", lambda *_, **__: evolution)
     arguments = ["run", work / "s.toml", "-o", tmp_path / "x.nc", "--dry-run", "--save-every", 8]
     status, out, _ = command(*arguments)
     assert status == 0
@@ -347,10 +348,10 @@ def test_dry_run_tells_members_evolutions_chunks_and_costs(work, replayed, tmp_p
     assert (event["members"], event["evolutions"], event["chunks"]) == (80, 60, 8)
     assert event["seconds"] > 0
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr("gpucrust.costs.calibrate", lambda *_: Calibration(0.0, 0.0, False))
+    monkeypatch.setattr("gpucrust.jobs.costs.calibrate", lambda *_: Calibration(0.0, 0.0, False))
     assert "time: more than can be foretold" in command(*arguments)[1]
     assert json.loads(command(*arguments, "--json")[1])["seconds"] is None
-    monkeypatch.setattr("gpucrust.costs.free_disk", lambda _: 1000)
+    monkeypatch.setattr("gpucrust.jobs.costs.free_disk", lambda _: 1000)
     status, _, err = command(*arguments)
     assert status == 2
     assert re.search(r"--set output.profiles=false and about \d members would fit", err)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gpucrust
-from gpucrust import summary
-from gpucrust.layers import Regime
+from gpucrust.results import summary
+from gpucrust.schema import Regime
 from gpucrust.status import Status
 
 AXES = {"mass_model": ["FRDM95+DZ31", "DZ31"], "ash": ["fe56", "edge"], "g": [1e14, 3e14]}

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gpucrust import costs, crews
-from gpucrust.config import SweepError, check_sweep
-from gpucrust.costs import check_dataset, check_disk, check_memory, working_memory
-from gpucrust.ensemble import Stepper
-from gpucrust.planning import BLOCK_BYTES, STREAM, Chunks, blocks, make_chunks, make_plan, recorded_pressures
-from gpucrust.sweep import on_device
+from gpucrust.engine import batch as crews
+from gpucrust.engine.inputs import Stepper
+from gpucrust.jobs import costs
+from gpucrust.jobs.costs import check_dataset, check_disk, check_memory, working_memory
+from gpucrust.jobs.in_memory import on_device
+from gpucrust.sweep.config import SweepError, check_sweep
+from gpucrust.sweep.plan import BLOCK_BYTES, STREAM, Chunks, blocks, make_chunks, make_plan, recorded_pressures
 
 SUMMARIES = {"output": {"profiles": False}}
 

@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
-from gpucrust import template
-from gpucrust.config import Sweep, check_sweep
+from gpucrust.sweep import template
+from gpucrust.sweep.config import Sweep, check_sweep
 
 
 def test_the_template_is_a_sweep_of_defaults():

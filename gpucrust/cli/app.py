@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import gpucrust
-from gpucrust.cache import use_cache
+from gpucrust.support.cache import use_cache
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -78,8 +78,8 @@ def sentence(error: Exception) -> str:
 
 def open_result(path: Path) -> "xr.Dataset":
     """A result, netCDF or Zarr; its variables are read when they are used."""
-    from gpucrust.config import SweepError
-    from gpucrust.output import open_output
+    from gpucrust.results.files import open_output
+    from gpucrust.sweep.config import SweepError
 
     if not path.exists():
         raise SweepError(f"{path}: there is no such file")
@@ -99,8 +99,8 @@ def print_failures(ds: "xr.Dataset") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from gpucrust.results.summary import count_statuses
     from gpucrust.status import Status
-    from gpucrust.summary import count_statuses
 
     counts = count_statuses(ds)
     if counts[Status.OK] == ds.sizes["member"]:

@@ -19,7 +19,7 @@ def doctor() -> None:
     from rich.table import Table
 
     import gpucrust
-    from gpucrust.doctor import FAULTY_JAX, cache_state, examine
+    from gpucrust.jobs.doctor import FAULTY_JAX, cache_state, examine
 
     print(f"gpucrust {gpucrust.__version__}, Python {platform.python_version()}, {platform.platform()}")
     print(f"jax {jax.__version__}, jaxlib {jaxlib.__version__}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gpucrust.cli.app import Result, app, open_result
-from gpucrust.nearest import nearest
+from gpucrust.support.nearest import nearest
 
 SUFFIX = {"csv": ".csv", "dstar": ".abuntime", "nscool": ".nscool", "npz": ".npz"}
 
@@ -35,8 +35,8 @@ def export(
     gpucrust export figure1.nc --format csv
     gpucrust export figure1.nc --format npz --select mass_model=DZ31 -o dz31.npz
     """
-    from gpucrust.config import SweepError
-    from gpucrust.export import FORMATS, files, select
+    from gpucrust.results.export import FORMATS, files, select
+    from gpucrust.sweep.config import SweepError
 
     if format not in FORMATS:
         raise SweepError(f"--format {format}: did you mean {nearest(format, FORMATS)}? (one of {', '.join(FORMATS)})")
@@ -50,7 +50,7 @@ def export(
 
 
 def _choice(text: str) -> tuple[str, str]:
-    from gpucrust.config import SweepError
+    from gpucrust.sweep.config import SweepError
 
     axis, separator, value = text.partition("=")
     if not separator:

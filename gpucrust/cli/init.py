@@ -18,8 +18,8 @@ def init(
     \b
     gpucrust init mine.toml
     """
-    from gpucrust.config import SweepError
-    from gpucrust.template import sweep_template
+    from gpucrust.sweep.config import SweepError
+    from gpucrust.sweep.template import sweep_template
 
     if output.exists() and not overwrite:
         raise SweepError(f"{output} exists: give another name, or --overwrite")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpucrust.cli.app import Result, app, open_result, print_failures
-from gpucrust.nearest import nearest
+from gpucrust.support.nearest import nearest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,7 +29,7 @@ def info(result: Result) -> None:
     """
     from rich.console import Console
 
-    from gpucrust.summary import axes_of, axis_text
+    from gpucrust.results.summary import axes_of, axis_text
 
     ds = open_result(result)
     console = Console(highlight=False)
@@ -54,8 +54,8 @@ def _print_strips(ds: "xr.Dataset", console: "Console") -> None:
     """A line a mass model: the regime along lg P of its one member, or the share of members out of equilibrium."""
     import numpy as np
 
-    from gpucrust.plots import first_shown
-    from gpucrust.summary import broken_probability, has_result, regimes_at
+    from gpucrust.results.plots import first_shown
+    from gpucrust.results.summary import broken_probability, has_result, regimes_at
 
     first, last = first_shown(ds), float(ds.pressure[-1])
     P = np.geomspace(first, last, COLUMNS)
@@ -80,7 +80,7 @@ def _print_breaks(ds: "xr.Dataset", console: "Console") -> None:
     """Where diffusion equilibrium breaks: by mass model, over all other axes."""
     from rich.table import Table
 
-    from gpucrust.summary import by_mass_model, show_range
+    from gpucrust.results.summary import by_mass_model, show_range
 
     columns = ("mass model", "members", "mu_e falls in", "broken / m", "largest J_n/J_acc", "heat / MeV")
     table = Table(*columns, box=None, pad_edge=False)
@@ -95,8 +95,8 @@ def _print_layers(ds: "xr.Dataset", console: "Console") -> None:
     import numpy as np
     from rich.table import Table
 
-    from gpucrust.layers import Regime
-    from gpucrust.summary import member_label
+    from gpucrust.results.summary import member_label
+    from gpucrust.schema import Regime
 
     n = ds.sizes["layer"]
     if n == 0 or n > 10 * SHOWN_LAYERS:
@@ -138,8 +138,8 @@ def plot(
     gpucrust plot figure1.nc
     gpucrust plot figure1.nc --kind layers -o layers.pdf
     """
-    from gpucrust import plots
-    from gpucrust.config import SweepError
+    from gpucrust.results import plots
+    from gpucrust.sweep.config import SweepError
 
     if kind is not None and kind not in plots.KINDS:
         names = ", ".join(plots.KINDS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gpucrust.sweep import Standing
+    from gpucrust.jobs.in_memory import Standing
 
 
 class Reporting:
@@ -128,7 +128,7 @@ class JsonLines(Reporting):
 
     def finished(self, target: Path, figure: Path | None, ds: "xr.Dataset", seconds: float) -> None:
         """See Reporting."""
-        from gpucrust.summary import count_statuses
+        from gpucrust.results.summary import count_statuses
 
         counts = {status.name.lower(): n for status, n in count_statuses(ds).items() if n}
         shown = None if figure is None else str(figure)

@@ -19,8 +19,8 @@ def report(
     \b
     gpucrust report figure1.nc -o report.html
     """
-    from gpucrust.config import SweepError
-    from gpucrust.report import write_report
+    from gpucrust.results.html_report import write_report
+    from gpucrust.sweep.config import SweepError
 
     target = output or Path(result.stem + ".html")
     if target.exists() and not overwrite:

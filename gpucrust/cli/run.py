@@ -20,8 +20,8 @@ from gpucrust.cli.progress import Reporting, reporting
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gpucrust.planning import Chunks, Plan
-    from gpucrust.sweep import Standing
+    from gpucrust.jobs.in_memory import Standing
+    from gpucrust.sweep.plan import Chunks, Plan
 
 MOST_DRAWN = 10_000
 """Members of a result that gets a figure of its own accord."""
@@ -71,7 +71,7 @@ def run(
     gpucrust run large.toml -o large.zarr --resume
         go on where a run to this output stopped, if any did
     """
-    from gpucrust.config import SweepError, load_sweep
+    from gpucrust.sweep.config import SweepError, load_sweep
 
     target = output or Path(sweep.stem + ".nc")
     if device not in (None, "cpu", "gpu"):
@@ -85,9 +85,9 @@ def run(
     if not (overwrite or resume):
         check_absent(target, figure)
 
-    from gpucrust.filing import clear_up, finished, run_to_file
-    from gpucrust.planning import make_chunks, make_plan
-    from gpucrust.sweep import meanwhile, on_device
+    from gpucrust.jobs.in_memory import meanwhile, on_device
+    from gpucrust.jobs.to_file import clear_up, finished, run_to_file
+    from gpucrust.sweep.plan import make_chunks, make_plan
 
     plan = make_plan(checked, sweep.parent)
     report = reporting(quiet, json_lines)
@@ -112,7 +112,7 @@ def run(
         _how_to_go_on(target, command, report),
         Stop(at_once=bool(workers or scheduler)) as stop,
         report,
-        meanwhile(import_module, "gpucrust.plots"),
+        meanwhile(import_module, "gpucrust.results.plots"),
     ):
 
         def progress(state: "Standing") -> None:
@@ -137,7 +137,7 @@ def run(
 
 def _draw(ds: "xr.Dataset", figure: Path) -> bool:
     """Draw the figure that suits a result, unless it has too many members."""
-    from gpucrust import plots
+    from gpucrust.results import plots
 
     drawn = ds.sizes["member"] <= MOST_DRAWN
     if drawn:
@@ -146,7 +146,7 @@ def _draw(ds: "xr.Dataset", figure: Path) -> bool:
 
 
 def check_target(target: Path) -> None:
-    from gpucrust.config import SweepError
+    from gpucrust.sweep.config import SweepError
 
     if target.suffix not in (".nc", ".zarr"):
         raise SweepError(f"--output {target}: write netCDF, NAME.nc, or Zarr, NAME.zarr")
@@ -164,7 +164,7 @@ def check_target(target: Path) -> None:
 
 
 def check_absent(*paths: Path) -> None:
-    from gpucrust.config import SweepError
+    from gpucrust.sweep.config import SweepError
 
     for path in paths:
         if path.exists():
@@ -213,8 +213,8 @@ def _how_to_go_on(target: Path, command: list[str], report: Reporting) -> Iterat
     except (KeyboardInterrupt, OSError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        from gpucrust.folder import Folder
-        from gpucrust.store import Store
+        from gpucrust.jobs.partial_folder import Folder
+        from gpucrust.jobs.store import Store
 
         folder = Folder(target)
         saved = total = 0
@@ -238,8 +238,17 @@ def _how_to_go_on(target: Path, command: list[str], report: Reporting) -> Iterat
 
 def _tell_costs(plan: "Plan", chunks: "Chunks", target: Path, processes: int, report: Reporting) -> None:
     """Axes, members, evolutions and chunks; memory and disk, which must be there; time."""
-    from gpucrust.costs import calibrate, check_disk, check_memory, disk, free_disk, free_memory, size, working_memory
-    from gpucrust.planning import AXES
+    from gpucrust.jobs.costs import (
+        calibrate,
+        check_disk,
+        check_memory,
+        disk,
+        free_disk,
+        free_memory,
+        size,
+        working_memory,
+    )
+    from gpucrust.schema import AXES
 
     axes = plan.sweep.axes
     values: dict[str, list] = {name: list(getattr(axes, name)) for name in AXES if name != "sample"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gpucrust.cli.app import Setting, SweepFile, app
-from gpucrust.nearest import nearest
+from gpucrust.support.nearest import nearest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +40,7 @@ def sensitivity(
     gpucrust sensitivity mine.toml --wrt dz31 --set axes.mass_model=DZ31
     """
     from gpucrust.cli.run import check_absent, check_target
-    from gpucrust.config import SweepError, load_sweep
+    from gpucrust.sweep.config import SweepError, load_sweep
 
     target = output or Path(f"{sweep.stem}-sensitivity.nc")
     checked = load_sweep(sweep, settings or [])
@@ -51,10 +51,10 @@ def sensitivity(
     if not overwrite:
         check_absent(target, figure)
 
-    from gpucrust.dataset import write_netcdf
-    from gpucrust.planning import make_plan
-    from gpucrust.sensitivity_parameters import FAMILIES
-    from gpucrust.sensitivity_run import run_sensitivity
+    from gpucrust.results.files import write_netcdf
+    from gpucrust.sensitivity.parameters import FAMILIES
+    from gpucrust.sensitivity.run import run_sensitivity
+    from gpucrust.sweep.plan import make_plan
 
     if wrt not in FAMILIES:
         raise SweepError(f"--wrt {wrt}: allowed are {', '.join(FAMILIES)}; did you mean {nearest(wrt, FAMILIES)}?")
@@ -63,9 +63,9 @@ def sensitivity(
     write_netcdf(ds, target)
     wrote = [str(target)]
     if wrt == "masses":
-        from gpucrust.plots import write_figure
-        from gpucrust.sensitivity_dataset import most_telling
-        from gpucrust.sensitivity_plot import plot_chart
+        from gpucrust.results.plots import write_figure
+        from gpucrust.sensitivity.chart import plot_chart
+        from gpucrust.sensitivity.dataset import most_telling
 
         write_figure(plot_chart(ds, most_telling(ds)), figure)
         wrote.append(str(figure))
@@ -79,7 +79,7 @@ def _print_rankings(ds: "xr.Dataset", wrt: str, top: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gpucrust.sensitivity_dataset import ranking
+    from gpucrust.sensitivity.dataset import ranking
 
     console = Console()
     masses = wrt == "masses"

@@ -1,19 +1,11 @@
 """Nuclear masses: named models of measured, theoretical and Duflo-Zuker masses (CS20 2.1)."""
 
 from gpucrust.masses.catalogue import ModelInfo, known_models
-from gpucrust.masses.duflo_zuker import (
-    DZ31_COEFFICIENTS,
-    DZ31_DEFORMED_NAMES,
-    DZ31_NAMES,
-    binding_terms,
-    duflo_zuker,
-)
+from gpucrust.masses.duflo_zuker import DZ31_COEFFICIENTS, DZ31_DEFORMED_NAMES, DZ31_NAMES, binding_terms, duflo_zuker
 from gpucrust.masses.install import InstallError, install_frdm2012
 from gpucrust.masses.registry import (
     BUILDERS,
-    N_MAX,
     POLICIES,
-    Z_MAX,
     MassModel,
     Origin,
     Sources,
@@ -31,6 +23,7 @@ from gpucrust.masses.tables import (
     read_user_table,
     user_data_directory,
 )
+from gpucrust.nuclide import N_MAX, Z_MAX
 
 __all__ = [
     "BUILDERS",

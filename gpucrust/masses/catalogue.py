@@ -17,13 +17,7 @@ from gpucrust.masses.registry import (
     load_model,
     nuclear_energy,
 )
-from gpucrust.masses.tables import (
-    MassTable,
-    MassTableError,
-    MissingTableError,
-    common_masses,
-    packaged_table,
-)
+from gpucrust.masses.tables import MassTable, MassTableError, MissingTableError, common_masses, packaged_table
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust.precision import needs_x64
-from gpucrust.programs import kept
+from gpucrust.support.persistent_jit import kept
+from gpucrust.support.precision import needs_x64
 
 Z_RANGE = (6, 50)
 N_RANGE = (6, 160)

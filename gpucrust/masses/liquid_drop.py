@@ -24,11 +24,11 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust import eos
 from gpucrust.constants import COULOMB, NEUTRON_EXCESS
 from gpucrust.masses.tables import MassTableError
-from gpucrust.precision import needs_x64
-from gpucrust.textfile import read_text
+from gpucrust.physics import eos
+from gpucrust.support.precision import needs_x64
+from gpucrust.support.textfile import read_text
 
 PROTON_EXCESS = 6.77798574  # m_p - m_u, MeV (CODATA 2018)
 CITATION = (

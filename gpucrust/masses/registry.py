@@ -27,9 +27,9 @@ from gpucrust.masses.tables import (
     packaged_table,
     read_user_table,
 )
-from gpucrust.nearest import nearest
+from gpucrust.nuclide import N_MAX, Z_MAX
+from gpucrust.support.nearest import nearest
 
-Z_MAX, N_MAX = 60, 160
 AME_TABLES = ("AME2016", "AME2020")
 POLICIES = ("mixed", "unmixed", "aligned")
 WITH_DZ31 = "+DZ31"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from gpucrust.textfile import read_text
+from gpucrust.support.textfile import read_text
 
 COLUMNS = ("Z", "N", "mass_excess")
 LAST_Z, LAST_N = 150, 350  # no published table goes further: a larger number is a typing error

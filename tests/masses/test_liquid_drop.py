@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpucrust import eos
 from gpucrust.masses import liquid_drop as drop
 from gpucrust.masses.liquid_drop import MB_REFIT, LiquidDropConstants, liquid_drop_chart, liquid_drop_mass_excess
 from gpucrust.masses.registry import nuclear_energy
 from gpucrust.masses.tables import MassTableError, packaged_table
+from gpucrust.physics import eos
 
 ROOT = Path(__file__).parents[2]
 NAMES = [field.name for field in fields(LiquidDropConstants)]

@@ -1,0 +1,96 @@
+"""Crews: batches of lanes, one for every core of a CPU or one for a GPU, and which member each lane has."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpucrust.engine.inputs import Stepper
+from gpucrust.engine.interface import RUNNING, Member, Settings
+from gpucrust.engine.lanes import Lanes, refill, results_of, start_lanes
+from gpucrust.engine.network import Network
+from gpucrust.engine.sizes import HARVEST, padded
+from gpucrust.status import Status
+
+
+@dataclass
+class Crew:
+    """One batch of lanes, and which member each has; -1 for none."""
+
+    occupant: np.ndarray
+    lanes: Lanes | None = None
+
+    @property
+    def idle(self) -> bool:
+        return bool(np.all(self.occupant < 0))
+
+    @property
+    def grid_points(self) -> int:
+        """Pressures that the members under way have reached."""
+        if self.lanes is None:
+            return 0
+        return int(np.asarray(self.lanes.state.grid_index)[self.occupant >= 0].sum())
+
+    def take(
+        self,
+        waiting: Iterator[int],
+        everyone: Member,
+        network: Network,
+        settings: Settings,
+        slide: bool,
+        stepper: Stepper,
+    ) -> None:
+        """Fill free lanes with waiting members."""
+        n_lanes = len(self.occupant)
+        taken = [(lane, m) for lane, m in zip(np.flatnonzero(self.occupant < 0), waiting, strict=False)]
+        if not taken:
+            return
+        places, newcomers = (np.array(x) for x in zip(*taken, strict=True))
+        self.occupant[places] = newcomers
+        room = n_lanes if self.lanes is None else padded(len(taken), n_lanes)
+        member = np.concatenate([newcomers, np.full(room - len(taken), newcomers[0])])
+        fresh = start_lanes(
+            jax.tree.map(lambda x: x[member], everyone),
+            network,
+            settings,
+            len(taken),
+            slide=slide,
+            with_composition=stepper.composition,
+            trace=stepper.trace,
+            record=stepper.record,
+        )
+        if self.lanes is None:
+            self.lanes = fresh
+        else:
+            beyond = np.full(room - len(taken), n_lanes)
+            self.lanes = refill(self.lanes, fresh, jnp.asarray(np.concatenate([places, beyond])))
+
+    def harvest(self, Y_initial: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Take out members that have ended: their numbers, and results. Y_initial: (members,) nuclei per baryon."""
+        if self.lanes is None:
+            return np.empty(0, int), {}
+        status = np.asarray(self.lanes.state.status)
+        ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))[:HARVEST]
+        members = self.occupant[ended]
+        if ended.size == 0:
+            return members, {}
+        results = _harvest(self.lanes, ended)
+        results["mismatch"] = results["mismatch"] / Y_initial[members]
+        self.occupant[ended] = -1
+        return members, results
+
+
+def _harvest(lanes: Lanes, ended: np.ndarray) -> dict[str, Any]:
+    """The results of the lanes that have ended, by name."""
+    places = np.resize(ended, padded(len(ended), len(lanes.profile)))
+    found = jax.tree.map(lambda x: np.asarray(x)[: len(ended)], results_of(lanes, places))
+    ok = found["status"] == Status.OK
+    switched = found.pop("switched")
+    found["status"] = np.where(ok & switched, int(Status.SWITCHED_TO_MIXED), found["status"])
+    for name in ("profile", "abundances"):  # (member, pressure, ...)
+        if found[name] is not None:
+            found[name] = np.where(ok[:, None, None], found[name], np.nan)
+    return found

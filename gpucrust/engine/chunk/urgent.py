@@ -1,0 +1,104 @@
+"""Which reaction happens next: the most urgent channel, the fastest fusion."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gpucrust.constants import NEUTRON_EXCESS
+from gpucrust.engine.chunk.state import State
+from gpucrust.engine.fusion import Fusions, fuse
+from gpucrust.engine.interface import Member, Settings
+from gpucrust.engine.network import Network
+from gpucrust.nuclide import N_STRIDE
+from gpucrust.physics import eos, reactions
+from gpucrust.physics.eos import Matter, Mixture
+from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, FAST_FUSION, SLOW_FUSION
+
+
+class Reaction(NamedTuple):
+    """A reaction that may happen now; a pytree of scalars."""
+
+    first: Array  # slot of the parent
+    second: Array  # slot of the other parent of a fusion
+    channel: Array  # index into the channels; 12 for fusion
+    daughter: Array  # code
+    k: Array  # neutrons set free
+    amount: Array  # per baryon
+    energy: Array  # Gibbs energy released per reaction, MeV
+    mismatch: Array  # energy taken from one table less that taken from the policy's, MeV per reaction
+
+
+def most_urgent_channel(state: "State", amount: Array, g: Array, allowed: Array) -> tuple[Reaction, Array]:
+    """The allowed channel of the lowest class and most negative affinity, and its class (inf if none is allowed).
+
+    amount, g, allowed: (12, slots). Ties go to the lowest channel index.
+    """
+    lowest = jnp.min(jnp.where(allowed, CHANNEL_CLASS[:, None], jnp.inf))
+    flat = jnp.argmin(jnp.where(allowed & (CHANNEL_CLASS[:, None] == lowest), g, jnp.inf))
+    channel, slot = flat // g.shape[1], flat % g.shape[1]
+    dZ, k = jnp.asarray(CHANNEL_DZ)[channel], jnp.asarray(CHANNEL_K)[channel]
+    reaction = Reaction(
+        first=slot,
+        second=slot,
+        channel=channel,
+        daughter=state.nuclide[slot] + dZ * N_STRIDE - dZ - k,
+        k=k,
+        amount=amount[channel, slot],
+        energy=-g[channel, slot],
+        mismatch=state.dE_mixed[channel, slot] - state.dE[channel, slot],
+    )
+    return reaction, lowest
+
+
+def fastest_fusion(
+    state: "State",
+    fusions: Fusions,
+    ln_tau: Array,
+    mixture: Mixture,
+    member: "Member",
+    network: Network,
+    settings: "Settings",
+) -> tuple[Reaction, Array]:
+    """The fusion of shortest burn time that is faster than compression and releases energy, and its class.
+
+    ln_tau: (pairs,) ln of burn times in s. The class is inf if there is no such fusion.
+    """
+    matter: Matter = settings.matter
+    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(state.n_b * state.Y_n, matter)
+    ell = reactions.lattice_chemical_potential(state.n_b * mixture.Y_e, matter)
+    first, second = jnp.asarray(fusions.first), jnp.asarray(fusions.second)
+    burning = fusions.possible & (ln_tau < jnp.log(state.P / member.g_mdot))
+
+    def products(pair: Array) -> tuple[Array, Array, Array]:
+        parents = jnp.stack([state.nuclide[first[pair]], state.nuclide[second[pair]]])
+        return fuse(parents, mu_n, ell, member.model, network, member.errors)
+
+    # Nearly always the fastest pair releases energy and the loop runs once; a pair that does not is passed over.
+    def try_next(carry: tuple) -> tuple:
+        left = carry[0]
+        pair = jnp.argmin(jnp.where(left, ln_tau, jnp.inf))
+        return left & (jnp.arange(left.shape[0]) != pair), pair, *products(pair)
+
+    def search_goes_on(carry: tuple) -> Array:
+        return jnp.any(carry[0]) & (carry[-1] <= 0)
+
+    zero = jnp.array(0)
+    _, pair, daughter, k, energy = jax.lax.while_loop(
+        search_goes_on, try_next, (burning, zero, zero, zero, jnp.array(0.0))
+    )
+    i, j = first[pair], second[pair]
+    most = jnp.where(i == j, 0.5, 1.0) * jnp.minimum(state.Y[i], state.Y[j])
+    reaction = Reaction(
+        first=i,
+        second=j,
+        channel=jnp.array(reactions.CHANNELS),
+        daughter=daughter,
+        k=k,
+        amount=jnp.minimum(most, member.chunk),
+        energy=energy,
+        mismatch=jnp.array(0.0),
+    )
+    fusion_class = jnp.where(ln_tau[pair] < jnp.log(settings.t_weak), FAST_FUSION, SLOW_FUSION)
+    return reaction, jnp.where(energy > 0, fusion_class, jnp.inf)

@@ -1,0 +1,107 @@
+"""TODO."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpucrust.constants import DYN_PER_CM2
+from gpucrust.engine.interface import Member, Settings
+from gpucrust.engine.network import MassErrors, member_key
+from gpucrust.nuclide import Z_MAX, nuclide_code
+from gpucrust.physics import eos
+from gpucrust.physics.eos import Matter
+
+
+@dataclass(frozen=True)
+class Members:
+    """One entry per distinct evolution: arrays of one length."""
+
+    model: np.ndarray  # index of the mass model
+    ash: np.ndarray  # index of the ash
+    pycno_log10_scale: np.ndarray
+    sample: np.ndarray  # 0 is the unperturbed member
+    g_mdot: np.ndarray  # g times mdot, dyn cm^-2 s^-1
+
+
+@dataclass(frozen=True)
+class Physics:
+    """Rules shared by all members; `[physics]` and `[perturbation]` of a sweep file."""
+
+    pycno: bool = True
+    t_weak: float = 1.0  # s
+    lattice: bool = False
+    neutron_eos: str = "mackie-baym"
+    neutrino_fraction: float = 0.0
+    one_component: bool = False
+    fusion_density: tuple[tuple[int, float], ...] = ()  # charge number, g cm^-3
+    sigma: float = 0.0  # MeV, errors of theory masses of samples other than 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Stepper:
+    """`[stepper]` of a sweep file, and what to record."""
+
+    chunk: float = 0.002
+    slots: int = 16
+    max_steps: int = 0  # 0 for a limit that no crust has come near
+    composition: bool = False
+    trace: int = 0  # reactions of each member to record
+    record: int = 0  # steps of each member to record, of the engine "slide"
+    engine: str = "slide"  # or "chunk"
+    step: float = 0.01  # largest move in ln P, of the engine "slide"
+    landed: float = 5e-6  # in ln P: how near its moves end to where anything changes
+
+    @property
+    def step_limit(self) -> int:
+        """Micro-steps of a member, at most."""
+        return self.max_steps or (int(400 / self.step) if self.engine == "slide" else 2_000_000)
+
+
+def batch_members(
+    members: Members, ashes: Sequence[Mapping[tuple[int, int], float]], physics: Physics, stepper: Stepper
+) -> Member:
+    """The members as arrays for the device, batched along the first axis.
+
+    ashes: mass fractions by (Z, N). Raises ValueError if an ash has more nuclides than there are slots.
+    """
+    nuclide = np.zeros((len(ashes), stepper.slots), dtype=np.int64)
+    Y = np.zeros((len(ashes), stepper.slots))
+    for row, ash in enumerate(ashes):
+        if len(ash) > stepper.slots:
+            raise ValueError(f"an ash has {len(ash)} nuclides but stepper.slots is {stepper.slots}")
+        total = sum(ash.values())
+        for slot, ((Z, N), fraction) in enumerate(ash.items()):
+            nuclide[row, slot] = int(nuclide_code(Z, N))
+            Y[row, slot] = fraction / total / (Z + N)
+    errors = None
+    if physics.sigma > 0 and np.any(members.sample > 0):
+        keys = jax.vmap(lambda sample: member_key(physics.seed, sample))(jnp.asarray(members.sample))
+        errors = MassErrors(keys, jnp.where(jnp.asarray(members.sample) > 0, physics.sigma, 0.0))
+    return Member(
+        model=jnp.asarray(members.model),
+        errors=errors,
+        ln_rate_scale=jnp.asarray(members.pycno_log10_scale * np.log(10.0)),
+        g_mdot=jnp.asarray(members.g_mdot / DYN_PER_CM2),
+        nuclide=jnp.asarray(nuclide[members.ash]),
+        Y=jnp.asarray(Y[members.ash]),
+        chunk=jnp.asarray(stepper.chunk * Y.sum(axis=1)[members.ash]),
+    )
+
+
+def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
+    """The shared rules as arrays for the device."""
+    density = np.full(Z_MAX + 1, np.inf)
+    for Z, rho in physics.fusion_density:
+        density[Z] = rho
+    return Settings(
+        matter=Matter(jnp.array(eos.NEUTRON_MATTER[physics.neutron_eos]), jnp.array(float(physics.lattice))),
+        t_weak=jnp.array(physics.t_weak),
+        neutrino_fraction=jnp.array(physics.neutrino_fraction),
+        max_steps=jnp.array(stepper.step_limit),
+        landed=jnp.array(stepper.landed),
+        fusion_density=jnp.array(density) if physics.fusion_density else None,
+    )

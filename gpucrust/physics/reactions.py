@@ -1,0 +1,124 @@
+"""Reactions driven by compression: the channels of a nuclide and the Gibbs energy each would release.
+
+CS20 section 2.3.1, after Shchechilin & Chugunov 2019 (MNRAS 490, 3454) and Steiner 2012. A channel (dZ, k)
+turns the nuclide (Z, A) into (Z + dZ, A - k) and sets k neutrons free (k < 0: takes them in).
+
+Masses appear as E(Z, A), the nuclear mass energy less A m_u, MeV: baryon number is conserved, so A m_u cancels
+and no digits are lost to it.
+"""
+
+from enum import IntEnum
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from gpucrust.constants import COULOMB, NEUTRON_EXCESS
+from gpucrust.physics import eos
+from gpucrust.physics.eos import Matter, Mixture
+from gpucrust.support.precision import needs_x64
+
+EMISSION, CAPTURE, FAST_FUSION, WEAK, SLOW_FUSION = 0.0, 1.0, 1.5, 2.0, 3.0
+"""Classes of reactions; a lower class is faster and goes first."""
+
+# neutron emission, neutron capture, electron capture with 0..6 neutrons emitted, beta-minus
+CHANNEL_DZ = np.array([0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, +1])
+CHANNEL_K = np.array([1, 2, -1, -2, 0, 1, 2, 3, 4, 5, 6, 0])
+CHANNEL_CLASS = np.array([EMISSION] * 2 + [CAPTURE] * 2 + [WEAK] * 8)
+CHANNELS = len(CHANNEL_DZ)
+
+THRESHOLD = -1e-5
+"""A channel is allowed when its affinity lies below this, MeV."""
+
+
+class Source(IntEnum):
+    """Where the masses of a reaction's parent and daughter come from."""
+
+    MEASURED = 0
+    THEORY = 1
+    DUFLO_ZUKER = 2
+
+
+def daughters(values: np.ndarray, absent: float) -> np.ndarray:
+    """``values[Z, N]`` of each nuclide's daughters: (nZ, nN) -> (12, nZ, nN), ``absent`` off the chart (Z < 2 too)."""
+    n_Z, n_N = values.shape
+    Z, N = np.mgrid[:n_Z, :n_N]
+    out = np.full((CHANNELS, n_Z, n_N), absent, dtype=values.dtype)
+    for c, (dZ, k) in enumerate(zip(CHANNEL_DZ, CHANNEL_K, strict=True)):
+        Zd, Nd = Z + dZ, N - dZ - k
+        inside = (Zd >= 2) & (Zd < n_Z) & (Nd >= 0) & (Nd < n_N)
+        out[c][inside] = values[Zd[inside], Nd[inside]]
+    return out
+
+
+def channel_energies(masses: np.ndarray) -> np.ndarray:
+    """E(daughter) - E(parent) by channel, MeV: (nZ, nN) -> (12, nZ, nN); +inf where either mass is missing."""
+    with np.errstate(invalid="ignore"):
+        difference = daughters(masses, np.nan) - masses
+    return np.where(np.isnan(difference), np.inf, difference)
+
+
+def same_table_energies(sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Channel energies of the policy `unmixed`: both masses from the first table that has both (CS20 section 2.1).
+
+    sources: (n, nZ, nN), tables in order of preference. Returns the energies (12, nZ, nN), MeV, +inf where no table
+    has both, and the index of the table used (12, nZ, nN).
+    """
+    by_table = np.stack([channel_energies(table) for table in sources])
+    first = np.argmax(np.isfinite(by_table), axis=0)
+    return np.take_along_axis(by_table, first[None], axis=0)[0], first
+
+
+def z53(Z: ArrayLike) -> Array:
+    """Z^(5/3), the weight of a nucleus in the lattice energy."""
+    return jnp.asarray(Z) * eos.cube_root(Z) ** 2
+
+
+@needs_x64
+def affinity(
+    dE: ArrayLike,
+    dZ: ArrayLike,
+    k: ArrayLike,
+    dz53: ArrayLike,
+    amount: ArrayLike,
+    n_b: ArrayLike,
+    mixture: Mixture,
+    matter: Matter,
+) -> Array:
+    """Mean Gibbs energy change per reaction when `amount` reactions per baryon happen at constant pressure, MeV.
+
+    g = dE + dZ mu_e + k mu_n(half-way) + (d/2) [...], the specification's form of the threshold condition of CS20
+    2.3.1: the finite change, not its first-order part, so that what is allowed always lowers the Gibbs energy.
+    The neutron term is taken at the density half-way through the step, mu_n(n_b max(Y_n + k d/2, 0)), because mu_n
+    is too steep near Y_n = 0 for a quadratic form. What remains of the quadratic form is, with F the energy per
+    baryon at fixed n_b and x = (Y_e, Y_n, sum Z^(5/3) Y), v the change of x,
+        v.F_xx.v (without its nn part) - (v.P_x)^2/(n_b^2 dP/dn_b),
+    finite at Y_n = 0. With the lattice, F and P carry its energy, so mu_e becomes dF/dY_e and every nucleus
+    contributes dF/d(sum Z^(5/3) Y).
+
+    All arguments broadcast. dE: E(daughter) - E(parent), MeV; dz53: change of sum Z^(5/3); amount d per baryon;
+    n_b in fm^-3.
+    """
+    Y_e, Y_n = jnp.asarray(mixture.Y_e), jnp.asarray(mixture.Y_n)
+    dE, dZ, k, n_b = (jnp.asarray(x) for x in (dE, dZ, k, n_b))
+    n_e, n_n = n_b * Y_e, n_b * Y_n
+    e, a = eos.electron_stiffness(n_e), eos.neutron_stiffness(n_n, matter)
+    ell = lattice_chemical_potential(n_e, matter)
+    ell_S = ell * mixture.Y_z53 / Y_e
+
+    mu_e = eos.electron_chemical_potential(n_e) + ell_S / 3
+    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(n_b * jnp.maximum(Y_n + k * amount / 2, 0.0), matter)
+    dP = dZ * (e + ell_S / 9) + k * a + dz53 * ell / 3  # v.P_x/n_b
+    curvature = (
+        dZ**2 * (e - (2 / 9) * ell_S) / Y_e
+        + 2 * dZ * dz53 * ell / (3 * Y_e)
+        - n_b * dP**2 / eos.pressure_slope(n_b, mixture, matter)
+    )
+    return dE + dZ * mu_e + k * mu_n + dz53 * ell + amount / 2 * curvature
+
+
+@needs_x64
+def lattice_chemical_potential(n_e: ArrayLike, matter: Matter) -> Array:
+    """Lattice energy per unit of Z^(5/3) of a nucleus, -1.444231 e^2 n_e^(1/3), MeV: d(eps_L/n_b)/d(sum Z^(5/3) Y)."""
+    return -eos.MADELUNG * COULOMB * matter.lattice * (eos.electron_fermi_momentum(n_e) / (3 * jnp.pi**2) ** (1 / 3))

@@ -1,0 +1,83 @@
+"""Where diffusion equilibrium breaks in every evolution: slopes, regimes, layers; and the ground state."""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jax import Array
+
+from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
+from gpucrust.engine.evolution import Evolution
+from gpucrust.engine.inputs import sweep_settings
+from gpucrust.physics import eos
+from gpucrust.physics.eos import Matter, Mixture
+from gpucrust.physics.slopes import frozen_slope, nodiff_slope
+from gpucrust.profiles.curves import Pieces, pieces_between_jumps, pieces_of_slides, pieces_of_teeth
+from gpucrust.profiles.layers import (
+    Layers,
+    depth_times_g,
+    equilibrium_ratio_profile,
+    find_layers,
+    ratios_along,
+    regime_profile,
+    thickness_times_g,
+)
+from gpucrust.schema import NO_RESULT, Regime
+from gpucrust.sweep.plan import Plan
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Where equilibrium breaks in every evolution: arrays (evolution, pressure), and layers one after the other."""
+
+    nodiff: np.ndarray  # MeV/(dyn cm^-2)
+    ratio: np.ndarray
+    regime: np.ndarray  # int8
+    depth_g: np.ndarray  # depth times g, cm^2 s^-2
+    layers: Layers  # not those in equilibrium; none of a member that failed
+    thickness_g: np.ndarray  # of the layers, times g, cm^2 s^-2
+
+
+@jax.jit
+def _at_recorded_pressures(n_b: Array, mixture: Mixture, matter: Matter) -> tuple[Array, Array, Array]:
+    """mu_e, MeV, and its slopes in diffusion equilibrium and at frozen composition, MeV/(dyn cm^-2)."""
+    mu_e = eos.electron_chemical_potential(n_b * mixture.Y_e)
+    nodiff = nodiff_slope(n_b, mixture, matter) / DYN_PER_CM2
+    return mu_e, nodiff, frozen_slope(n_b, mixture, matter) / DYN_PER_CM2
+
+
+def _pieces(plan: Plan, evolution: Evolution, mu_e: np.ndarray, good: np.ndarray) -> Pieces:
+    """The pieces of mu_e(P) of the evolutions `good`, by the engine that they are of."""
+    segments = evolution.segments[good]
+    if plan.physics.one_component:
+        return pieces_between_jumps(plan.pressures, mu_e, segments)
+    if plan.stepper.engine == "slide":
+        return pieces_of_slides(plan.pressures, mu_e, segments)
+    return pieces_of_teeth(
+        plan.pressures, mu_e, {name: values[good] for name, values in evolution.profiles.items()}, segments
+    )
+
+
+def analyse(plan: Plan, evolution: Evolution) -> Analysis:
+    """Slopes, regimes and layers of all evolutions. float64 must be on."""
+    p, P = evolution.profiles, plan.pressures
+    matter = sweep_settings(plan.physics, plan.stepper).matter
+    mixture = Mixture(p["Y_e"], p["Y_n"], p["Y_z53"])
+    mu_e, nodiff, frozen = (np.asarray(x) for x in _at_recorded_pressures(p["n_b"], mixture, matter))
+    ratio, depth_g = np.full_like(mu_e, np.nan), np.full_like(mu_e, np.nan)
+    regime = np.full(mu_e.shape, NO_RESULT, np.int8)
+    good = np.flatnonzero(~np.isnan(p["n_b"][:, 0]))
+    if not good.size:
+        none = Layers(np.empty(0, int), np.empty(0, np.int8), np.empty(0), np.empty(0))
+        return Analysis(nodiff, ratio, regime, depth_g, none, np.empty(0))
+    pieces = _pieces(plan, evolution, mu_e[good], good)
+    ratios = ratios_along(pieces, P, nodiff[good])
+    ratio[good] = equilibrium_ratio_profile(pieces, ratios, P, (frozen / nodiff)[good])
+    layers = find_layers(pieces, ratios, P)
+    regime[good] = regime_profile(layers, P, len(good))
+    depth = depth_times_g(P, p["n_b"][good] * RHO_PER_N_B)
+    depth_g[good] = depth
+    broken = layers[layers.regime != Regime.EQUILIBRIUM]
+    thickness_g = thickness_times_g(broken, P, depth)
+    layers = Layers(good[broken.crust], broken.regime, broken.P_start, broken.P_end)
+    return Analysis(nodiff, ratio, regime, depth_g, layers, thickness_g)

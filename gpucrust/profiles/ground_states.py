@@ -1,0 +1,17 @@
+"""TODO."""
+
+import jax
+
+from gpucrust.constants import DYN_PER_CM2
+from gpucrust.engine.inputs import sweep_settings
+from gpucrust.physics.ground_state import GroundState, ground_state
+from gpucrust.sweep.plan import Plan
+
+
+def ground_states(plan: "Plan") -> list[GroundState]:
+    """The ground state of each mass model at the recorded pressures (figure 1's dotted lines); none if not wanted."""
+    if not (plan.sweep.output.profiles and plan.sweep.output.ground_state):
+        return []
+    with jax.enable_x64(True):
+        matter = sweep_settings(plan.physics, plan.stepper).matter
+        return [ground_state(model.mixed, plan.pressures / DYN_PER_CM2, matter) for model in plan.models]
