@@ -4,7 +4,7 @@
 
 The work unit: one 56Fe crust, AME2016+FRDM95+DZ31, policy mixed, 1e27 to 3e31 dyn cm^-2, profiles recorded every 0.01
 in ln P, as accurate as chunk 0.002. Times are of a second call, when everything is compiled; the first call's excess
-is given as compile time. The comparators are tests/reference.py (chunks) and tests/slide.py (the limit of small
+is given as compile time. The comparators, of tests/twins, are reference.py (chunks) and slide.py (the limit of small
 chunks), numba, one crust at a time on one core; ratios are to the first. With --mixture members are of three ashes and
 four mass models.
 """
@@ -24,8 +24,7 @@ from gpucrust.masses import load_model
 from gpucrust.sweep.plan import recorded_pressures
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import reference
-import slide
+from twins import reference, slide
 
 HEADER = (
     "engine",

@@ -1,4 +1,4 @@
-"""Make gpucrust/data/doctor.json: eight crusts of the plain code in tests/slide.py, for `gpucrust doctor`.
+"""Make gpucrust/data/doctor.json: eight crusts of the plain code in tests/twins/slide.py, for `gpucrust doctor`.
 
     python scripts/build_doctor.py
 
@@ -15,7 +15,7 @@ from gpucrust.masses import load_model
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-import slide  # noqa: E402
+from twins import slide  # noqa: E402
 
 MODELS = ["FRDM95+DZ31", "HFB21+DZ31", "BSkG4+DZ31", "DZ31"]
 ASHES = [[(26, 30, 1.0)], [(46, 60, 1.0)]]

@@ -5,11 +5,9 @@ The validation page of the documents sets the two side by side; test_validation.
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import numpy as np
-from published import DZ31, EOS, HZ90, OUTER_CRUST, PROFILES, RATES, RMS, S_FACTORS
 
 import gpucrust
 from gpucrust.constants import DYN_PER_CM2, EDDINGTON_MDOT, RHO_PER_N_B
@@ -24,8 +22,9 @@ from gpucrust.nuclide import N_STRIDE, nuclide_name
 from gpucrust.physics import diffusion, eos, ground_state, pycno
 from gpucrust.sweep.config import load_sweep
 from gpucrust.sweep.plan import Plan, make_plan
+from paths import ROOT
+from published import DZ31, EOS, HZ90, OUTER_CRUST, PROFILES, RATES, RMS, S_FACTORS
 
-ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "measured.json"
 ONE_COMPONENT = ROOT / "sweeps" / "one_component.toml"
 

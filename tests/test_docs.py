@@ -3,15 +3,14 @@
 import importlib.util
 import json
 import re
-from pathlib import Path
 
 import pytest
-from published import HZ90, PROFILES
 
 from gpucrust.sweep.template import settings
+from paths import ROOT
+from published import HZ90, PROFILES
 
 pytest.importorskip("mkdocs")
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from measured import FILE, MEASURES
 from published import PROFILES
 

@@ -1,16 +1,15 @@
 """DZ31: symmetries of the formula, its derivatives, then the reference values."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import DZ31
 
 from gpucrust.masses import DZ31_COEFFICIENTS, DZ31_DEFORMED_NAMES, DZ31_NAMES, binding_terms, duflo_zuker
+from paths import SHARED_DATA
+from published import DZ31
 
-REFERENCE = Path(__file__).parents[2].parent / "shared" / "data" / "dz31_reference.csv"
+REFERENCE = SHARED_DATA / "dz31_reference.csv"
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ published one, and on the whole published table where that is at hand.
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,9 @@ import pytest
 from gpucrust.masses import install, tables
 from gpucrust.masses.install import InstallError, install_frdm2012
 from gpucrust.masses.tables import MassTable
+from paths import SHARED_DATA
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "frdm2012.csv"
+SHARED = SHARED_DATA / "frdm2012.csv"
 # (Z, N, invented mass excess, "measured"); the last two have no measured mass
 NUCLIDES = [(8, 8, -7.77, -4.74), (26, 30, -66.66, -60.61), (26, 70, 123.45, None), (120, 190, 234.5, None)]
 

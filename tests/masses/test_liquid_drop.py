@@ -3,7 +3,6 @@
 import importlib.util
 import tomllib
 from dataclasses import asdict, fields, replace
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,8 @@ from gpucrust.masses.liquid_drop import MB_REFIT, LiquidDropConstants, liquid_dr
 from gpucrust.masses.registry import nuclear_energy
 from gpucrust.masses.tables import MassTableError, packaged_table
 from gpucrust.physics import eos
+from paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 NAMES = [field.name for field in fields(LiquidDropConstants)]
 SMOOTH = replace(MB_REFIT, pairing=0.0, wigner=0.0)
 # stable, neutron-rich of the crust, beyond drip, proton-rich, held at the least density

@@ -1,12 +1,10 @@
 """Mass models: which table a mass comes from, and what the three policies do at the edges of tables."""
 
 from functools import partial
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from published import RMS
 
 from gpucrust.constants import ELECTRON_MASS
 from gpucrust.masses import (
@@ -28,8 +26,10 @@ from gpucrust.masses import (
 )
 from gpucrust.masses.catalogue import rms_against_measured
 from gpucrust.masses.registry import THEORIES, dz31_table, join, tabulated_sources
+from paths import SHARED_DATA
+from published import RMS
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+SHARED = SHARED_DATA
 NEEDS_FRDM2012 = pytest.mark.skipif(
     not (SHARED / "frdm2012.csv").is_file(), reason="FRDM(2012) may not be redistributed and is not here"
 )

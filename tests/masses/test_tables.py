@@ -8,8 +8,8 @@ import pytest
 
 from gpucrust.masses import tables
 from gpucrust.masses.tables import MassTable, MassTableError, MissingTableError, packaged_provenance, packaged_table
+from paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 CSV = {
     "AME2016": "ame2016.csv",

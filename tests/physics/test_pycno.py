@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import RATES, S_FACTORS
 
 from gpucrust.constants import RHO_PER_N_B
 from gpucrust.physics import pycno
+from published import RATES, S_FACTORS
 
 PAIRS = [(6, 12, 6, 12), (6, 14, 12, 40), (7, 25, 12, 40), (4, 8, 14, 46), (5, 9, 13, 27)]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published import FLUX_EDDINGTON, FLUX_EQ_11, FLUX_EQ_11_ROUNDED
 
 from gpucrust.constants import ATOMIC_MASS_UNIT, ATOMIC_MASS_UNIT_GRAM, EDDINGTON_MDOT, NEUTRON_EXCESS
 from gpucrust.physics import diffusion
+from published import FLUX_EDDINGTON, FLUX_EQ_11, FLUX_EQ_11_ROUNDED
 
 M_N = ATOMIC_MASS_UNIT + NEUTRON_EXCESS
 STATE = {"A": 56.0, "g": 2e14, "rho_n": 8e11, "ratio": 0.3}

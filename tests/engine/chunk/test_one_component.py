@@ -6,9 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from measured import FILE, one_component_crust, transitions
-from published import HZ90
-from reference import COLUMNS, DK, DZ, FUSION, electrons, ln_fusion_rate, neutrons, solve_density
 from scipy.optimize import brentq
 
 import gpucrust
@@ -25,6 +22,9 @@ from gpucrust.schema import Regime
 from gpucrust.status import Status
 from gpucrust.sweep.config import SweepError, check_sweep
 from gpucrust.sweep.plan import Plan, make_plan, recorded_pressures
+from measured import FILE, one_component_crust, transitions
+from published import HZ90
+from twins.reference import COLUMNS, DK, DZ, FUSION, electrons, ln_fusion_rate, neutrons, solve_density
 
 FUSED = "Cr96"  # by a fusion that happens at the density that the sweep file gives
 

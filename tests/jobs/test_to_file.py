@@ -1,8 +1,8 @@
 """What happens to runs: killed, interrupted, out of disk, damaged, doubled. Nothing finished is lost, nothing wrong is
 written: the result is that of an undisturbed run, to the last bit.
 
-Runs are processes of the real command with recorded evolutions for an engine (tests/replay.py), so that there is time
-for many; one test, and those marked slow, have the real engine.
+Runs are processes of the real command with recorded evolutions for an engine (tests/fakes/engine.py), so that there
+is time for many; one test, and those marked slow, have the real engine.
 """
 
 import contextlib
@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import replay
-from recorded_sweep import SWEEP, assert_same, load
 
+from fakes import engine as replay
+from fakes.processes import end, finish, start, wait_for_chunks
+from fakes.sweep import SWEEP, assert_same, load
 from gpucrust.jobs import partial_folder as folder_module
 from gpucrust.jobs.in_memory import compute, load_sweep
 from gpucrust.jobs.partial_folder import Folder
@@ -28,55 +29,6 @@ from gpucrust.jobs.store import Store, StoreError
 from gpucrust.jobs.to_file import run_to_file
 from gpucrust.status import Status
 from gpucrust.sweep.plan import make_plan
-
-SECONDS = 0.15
-"""That a chunk takes in a run with recorded evolutions."""
-PROMPT = 120
-"""Seconds within which a process must have done what it is waited for."""
-
-
-def start(folder, target, *more, engine="replay", seconds=SECONDS, **environment):
-    """A run of the sweep in `folder` as a process; engine: replay or real."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
-    program = [sys.executable, "-m", "gpucrust.cli"]
-    if engine == "replay":
-        environment |= {replay.RECORDED: str(folder / "recorded"), replay.SECONDS: str(seconds)}
-        program = [sys.executable, str(Path(replay.__file__))]
-    arguments = ["run", folder / "s.toml", "-o", target, "--save-every", 8, *more]
-    return subprocess.Popen(
-        [*program, *map(str, arguments)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def end(process):
-    """Exit status, standard output and error of a process, waited for."""
-    out, err = process.communicate(timeout=PROMPT)
-    return process.returncode, out, err
-
-
-def wait_for_chunks(target, n, process):
-    """Until n chunks of a run are done."""
-    path, deadline = Folder(target).store, time.monotonic() + PROMPT
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(StoreError):  # not there yet
-            store = Store(path)
-            if len(store.chunks) - len(store.pending()) >= n:
-                return
-        time.sleep(0.02)
-    pytest.fail(f"no {n} chunks: {end(process)}")
-
-
-def finish(folder, target, *more):
-    """Resume, and return the dataset."""
-    status, _, err = end(start(folder, target, "--resume", "--quiet", *more, seconds=0))
-    assert (status, err) == (0, "")
-    return load(target)
-
 
 # --- kill -9
 

@@ -1,15 +1,14 @@
 """Sweep files: what is allowed, and one line for everything else."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpucrust.sweep.config import SweepError, check_sweep, load_sweep
+from paths import ROOT
 
-SWEEPS = sorted((Path(__file__).parents[1] / "sweeps").glob("*.toml"))
+SWEEPS = sorted((ROOT / "sweeps").glob("*.toml"))
 LEAST = {"axes": {"mass_model": ["DZ31"]}}
 
 
@@ -154,7 +153,7 @@ def test_any_value_of_a_known_key_is_accepted_or_one_line(section, key, value):
 
 
 def test_the_example_in_the_readme_is_valid(tmp_path):
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     path = tmp_path / "readme.toml"
     path.write_text(readme.split("```toml\n")[1].split("```")[0])
     sweep = load_sweep(path)

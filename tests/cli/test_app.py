@@ -36,44 +36,38 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def run(command):
-    """Run the command with arguments: (exit status, standard output, standard error)."""
-    return command
-
-
-def test_a_run_writes_dataset_and_figure_and_the_rest_reads_them(folder, run):
-    status, out, _ = run("run", "s.toml")
+def test_a_run_writes_dataset_and_figure_and_the_rest_reads_them(folder, command):
+    status, out, _ = command("run", "s.toml")
     assert status == 0
     assert "wrote s.nc and s.png" in out
     assert (folder / "s.png").read_bytes()[:4] == b"\x89PNG"
     assert xr.load_dataset(folder / "s.nc").sizes["pressure"] == 25
-    status, out, _ = run("info", "s.nc")
+    status, out, _ = command("info", "s.nc")
     assert status == 0
     assert "mass_model DZ31" in out
     for kind in ("profile", "layers"):
-        assert run("plot", "s.nc", "--kind", kind)[0] == 0
+        assert command("plot", "s.nc", "--kind", kind)[0] == 0
         assert (folder / f"s-{kind}.png").exists()
-    assert run("plot", "s.nc", "--kind", "map")[0] == 2
+    assert command("plot", "s.nc", "--kind", "map")[0] == 2
     before = (folder / "s.nc").read_bytes()
-    status, _, err = run("run", "s.toml")
+    status, _, err = command("run", "s.toml")
     assert status == 2
     assert "exists" in err
     assert (folder / "s.nc").read_bytes() == before
-    assert run("run", "s.toml", "--overwrite", "--quiet")[0] == 0
+    assert command("run", "s.toml", "--overwrite", "--quiet")[0] == 0
 
 
-def test_a_sweep_without_profiles_gets_the_figure_that_suits_it(folder, run):
+def test_a_sweep_without_profiles_gets_the_figure_that_suits_it(folder, command):
     small = ["--set", "output.profiles=false", "--set", "output.ground_state=false", "--quiet"]
-    assert run("run", "s.toml", *small)[0] == 0
+    assert command("run", "s.toml", *small)[0] == 0
     assert (folder / "s.png").exists()
-    status, _, err = run("plot", "s.nc", "--kind", "profile")
+    status, _, err = command("plot", "s.nc", "--kind", "profile")
     assert status == 2
     assert "no profiles" in err
     two = ["--set", "axes.g=[1e14,2e14]", "--set", "axes.mdot=[1e3,1e4]", "-o", "map.nc"]
-    assert run("run", "s.toml", *small, *two)[0] == 0
-    assert "layer out of" in run("plot", "map.nc", "--kind", "map")[2]
-    status, out, _ = run("plot", "map.nc")
+    assert command("run", "s.toml", *small, *two)[0] == 0
+    assert "layer out of" in command("plot", "map.nc", "--kind", "map")[2]
+    status, out, _ = command("plot", "map.nc")
     assert status == 0
     assert "map-layers.png" in out
 
@@ -116,42 +110,42 @@ def test_a_sweep_without_profiles_gets_the_figure_that_suits_it(folder, run):
         (["masses", "install", "frdm2012", "--from", "s.toml"], "s.toml"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2_and_writes_nothing(folder, run, monkeypatch, arguments, says):
+def test_bad_input_is_one_line_and_status_2_and_writes_nothing(folder, command, monkeypatch, arguments, says):
     monkeypatch.setenv("GPUCRUST_DATA", str(folder))
     before = sorted(folder.iterdir())
-    status, _, err = run(*arguments)
+    status, _, err = command(*arguments)
     assert status == 2
     assert says in err
     assert len(err.strip().splitlines()) == 1
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_missing_table_names_the_command_unless_the_model_is_optional(folder, run, monkeypatch):
+def test_a_missing_table_names_the_command_unless_the_model_is_optional(folder, command, monkeypatch):
     monkeypatch.setenv("GPUCRUST_DATA", str(folder / "empty"))
-    status, _, err = run("run", "s.toml", "--set", "axes.mass_model=FRDM12+DZ31")
+    status, _, err = command("run", "s.toml", "--set", "axes.mass_model=FRDM12+DZ31")
     assert status == 2
     assert "gpucrust masses install frdm2012" in err
     assert len(err.strip().splitlines()) == 1
     optional = ["--set", 'axes.mass_model=["DZ31","FRDM12+DZ31"]', "--set", 'optional_models=["FRDM12+DZ31"]']
-    status, out, err = run("run", "s.toml", *optional, "--dry-run")
+    status, out, err = command("run", "s.toml", *optional, "--dry-run")
     assert status == 0
     assert "1 members" in out
     assert "left out" in err
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(folder, run, monkeypatch):
+def test_a_full_disk_is_one_line_and_leaves_nothing(folder, command, monkeypatch):
     def full(self, *_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(output.NetcdfSink, "write", full)
-    status, _, err = run("run", "s.toml", "--quiet")
+    status, _, err = command("run", "s.toml", "--quiet")
     assert status == 2
     assert err.strip() == "gpucrust: No space left on device; nothing was written"
     assert [p.name for p in folder.iterdir()] == ["s.toml"]
 
 
-def test_dry_run_computes_nothing(folder, run):
-    status, out, _ = run("run", "s.toml", "--dry-run", "--set", "axes.mdot=[1e3,1e4]")
+def test_dry_run_computes_nothing(folder, command):
+    status, out, _ = command("run", "s.toml", "--dry-run", "--set", "axes.mdot=[1e3,1e4]")
     assert status == 0
     assert "2 members, 2 distinct evolutions, 25 pressures" in out
     assert [p.name for p in folder.iterdir()] == ["s.toml"]
@@ -161,20 +155,20 @@ def test_every_kind_of_figure_is_on_the_command_line():
     assert set(KINDS) == set(plots.KINDS)
 
 
-def test_models_lists_them_all(run):
-    status, out, _ = run("models")
+def test_models_lists_them_all(command):
+    status, out, _ = command("models")
     assert status == 0
     for name in ("FRDM95+DZ31", "HFB21", "BSkG4+DZ31", "DZ31"):
         assert name in out
 
 
-def test_version(run):
-    assert run("--version")[1] == f"gpucrust {gpucrust.__version__}\n"
+def test_version(command):
+    assert command("--version")[1] == f"gpucrust {gpucrust.__version__}\n"
 
 
 @pytest.mark.parametrize("level", ["", *ORDER, "masses install"])
-def test_help_at_every_level_has_an_example_and_lines_of_a_terminal(run, level):
-    status, out, _ = run(*level.split(), "--help")
+def test_help_at_every_level_has_an_example_and_lines_of_a_terminal(command, level):
+    status, out, _ = command(*level.split(), "--help")
     assert status == 0
     text = "".join(c if c.isascii() else " " for c in out)
     assert f"gpucrust {level}" in text.partition("Options")[0].partition("Usage")[2].partition("\n")[2]
@@ -186,8 +180,8 @@ def test_help_at_every_level_has_an_example_and_lines_of_a_terminal(run, level):
 
 
 @pytest.mark.parametrize("level", ["", "masses"])
-def test_without_a_command_there_is_help_and_no_message(run, level):
-    status, out, err = run(*level.split())
+def test_without_a_command_there_is_help_and_no_message(command, level):
+    status, out, err = command(*level.split())
     assert status == 2
     assert "--help" in out
     assert err == ""
@@ -202,17 +196,17 @@ def test_a_shell_completes_commands_and_values():
         assert set(answer.stdout.split()) == expected
 
 
-def test_init_writes_a_sweep_that_runs(folder, run):
-    assert run("init", "new.toml")[0] == 0
-    status, out, _ = run("run", "new.toml", "--dry-run")
+def test_init_writes_a_sweep_that_runs(folder, command):
+    assert command("init", "new.toml")[0] == 0
+    status, out, _ = command("run", "new.toml", "--dry-run")
     assert status == 0
     assert "3 members" in out
-    assert run("init", "new.toml")[0] == 2
-    assert run("init", "new.toml", "--overwrite")[0] == 0
+    assert command("init", "new.toml")[0] == 2
+    assert command("init", "new.toml", "--overwrite")[0] == 0
 
 
-def test_info_fits_a_screen_and_says_where_equilibrium_breaks(result, result_file, run):
-    status, out, _ = run("info", result_file)
+def test_info_fits_a_screen_and_says_where_equilibrium_breaks(result, result_file, command):
+    status, out, _ = command("info", result_file)
     assert status == 0
     assert len(out.splitlines()) <= 40
     assert "g 2e+14 cm s-2" in out
@@ -225,43 +219,43 @@ def test_info_fits_a_screen_and_says_where_equilibrium_breaks(result, result_fil
     assert f"{float(result.broken_thickness[0].squeeze()):.3g}" in out
 
 
-def test_info_says_of_a_member_without_result_that_it_has_none(folder, run):
+def test_info_says_of_a_member_without_result_that_it_has_none(folder, command):
     edge = ["--set", "ash.edge={Nd150=1.0}", "--set", "axes.ash=edge", "--set", "output.ground_state=false"]
-    run("run", "s.toml", "-q", *edge, "-o", "edge.nc")
-    status, out, _ = run("info", "edge.nc")
+    command("run", "s.toml", "-q", *edge, "-o", "edge.nc")
+    status, out, _ = command("info", "edge.nc")
     assert status == 0
     assert "DZ31  no result" in out
     assert "chart_edge" in out
 
 
-def test_info_of_an_ensemble_shows_shares(folder, run):
+def test_info_of_an_ensemble_shows_shares(folder, command):
     small = ["--set", "output.ground_state=false", "--set", "stepper.P_start=1e30", "--set", "stepper.P_end=4e30"]
-    run("run", "s.toml", "-q", *small, "--set", "axes.g=[1e14,3e14]", "--set", "axes.mdot=[1e3,1e5]", "-o", "e.nc")
-    status, out, _ = run("info", "e.nc")
+    command("run", "s.toml", "-q", *small, "--set", "axes.g=[1e14,3e14]", "--set", "axes.mdot=[1e3,1e5]", "-o", "e.nc")
+    status, out, _ = command("info", "e.nc")
     assert status == 0
     assert "share of members" in out
     assert "mdot (2): 1000, 1e+05" in out
 
 
-def test_export_and_report_write_files_and_keep_those_there_are(result_file, folder, run):
-    status, out, _ = run("export", result_file, "-f", "csv", "--select", "mass_model=DZ31")
+def test_export_and_report_write_files_and_keep_those_there_are(result_file, folder, command):
+    status, out, _ = command("export", result_file, "-f", "csv", "--select", "mass_model=DZ31")
     assert (status, out) == (0, "wrote small.csv\n")
     before = (folder / "small.csv").read_bytes()
-    status, _, err = run("export", result_file, "-f", "csv")
+    status, _, err = command("export", result_file, "-f", "csv")
     assert status == 2
     assert "exists" in err
     assert (folder / "small.csv").read_bytes() == before
-    status, _, err = run("export", result_file, "-f", "npz")
+    status, _, err = command("export", result_file, "-f", "npz")
     assert status == 2
     assert "--select AXIS=VALUE" in err
     (folder / "small.abuntime.heating").write_text("mine")
     one = ["-f", "dstar", "--select", "mass_model=DZ31"]
-    status, _, err = run("export", result_file, *one)
+    status, _, err = command("export", result_file, *one)
     assert status == 2
     assert "small.abuntime.heating exists" in err
     assert (folder / "small.abuntime.heating").read_text() == "mine"
-    assert run("export", result_file, *one, "--overwrite")[0] == 0
-    assert run("report", result_file)[:2] == (0, "wrote small.html\n")
-    assert run("report", result_file)[0] == 2
-    assert run("plot", result_file, "--kind", "composition", "-o", "c.svg")[0] == 0
+    assert command("export", result_file, *one, "--overwrite")[0] == 0
+    assert command("report", result_file)[:2] == (0, "wrote small.html\n")
+    assert command("report", result_file)[0] == 2
+    assert command("plot", result_file, "--kind", "composition", "-o", "c.svg")[0] == 0
     assert "<svg" in (folder / "c.svg").read_text()

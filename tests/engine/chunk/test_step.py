@@ -5,8 +5,8 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
-from crusts import ASHES, G_MDOT, members, take
 
+from ensembles import ASHES, G_MDOT, members, take
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.engine import ensemble as ensemble_module
 from gpucrust.engine import lanes

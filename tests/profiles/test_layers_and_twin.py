@@ -2,7 +2,6 @@
 
 import jax
 import numpy as np
-import plain_layers
 import pytest
 
 from gpucrust.constants import DYN_PER_CM2
@@ -16,6 +15,7 @@ from gpucrust.schema import LAYER, PROFILE, SUMMARY, Regime
 from gpucrust.status import Status
 from gpucrust.sweep.config import check_sweep
 from gpucrust.sweep.plan import make_plan
+from twins import layers as plain_layers
 
 SWEEP = {
     "axes": {"mass_model": ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"], "ash": ["iron", "mixture", "edge"], "sample": 24},

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-import reference
-from crusts import ASHES, G_MDOT
-from published import EOS, PROFILES, RATES, S_FACTORS
 
+from ensembles import ASHES, G_MDOT
 from gpucrust.constants import RHO_PER_N_B
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.inputs import Members, Physics, Stepper
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
+from published import EOS, PROFILES, RATES, S_FACTORS
+from twins import reference
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "DZ31")
 PRESSURES = np.geomspace(1e27, 3e31, 200)

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import EOS
 
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.physics import eos
+from published import EOS
 
 MATTERS = {
     "mackie-baym": eos.Matter(jnp.array(eos.NEUTRON_MATTER["mackie-baym"]), 0.0),

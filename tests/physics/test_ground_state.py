@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from published import NEUTRON_DRIP, OUTER_CRUST
 from scipy.optimize import brentq
 
 from gpucrust.constants import DYN_PER_CM2, ELECTRON_MASS, FINE_STRUCTURE, HBAR_C, NEUTRON_EXCESS
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
 from gpucrust.physics import ground_state as gs
+from published import NEUTRON_DRIP, OUTER_CRUST
 
 MACKIE_BAYM = jnp.array(eos.NEUTRON_MATTER["mackie-baym"])
 MATTERS = {

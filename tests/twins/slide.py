@@ -18,7 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from reference import (
+
+from gpucrust.constants import DYN_PER_CM2
+from twins.reference import (
     CLASS,
     COLUMNS,
     DK,
@@ -39,8 +41,6 @@ from reference import (
     neutrons,
     solve_density,
 )
-
-from gpucrust.constants import DYN_PER_CM2
 
 ALLOWED = -1e-5  # MeV, as in the stepper
 FUSION_ALLOWED = -1e-3  # in ln(tau/t_acc): an abundance is regulated to this relative accuracy

@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-import replay
 
+from fakes import engine as replay
 from gpucrust import cli
 from gpucrust.engine.ensemble import evolve
 from gpucrust.jobs import in_memory as sweep

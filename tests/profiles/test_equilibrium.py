@@ -1,13 +1,10 @@
 """What the dataset says of diffusion equilibrium: identities between its variables, then CS20's size of the flux."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import reference
-from crusts import ASHES, G_MDOT
 
 import gpucrust
+from ensembles import ASHES, G_MDOT
 from gpucrust.constants import ATOMIC_MASS_UNIT_GRAM, DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.inputs import Members, Physics, Stepper
@@ -19,8 +16,9 @@ from gpucrust.profiles.curves import join_pieces
 from gpucrust.profiles.layers import find_layers, ratios_along
 from gpucrust.schema import Regime
 from gpucrust.sweep.config import load_sweep
+from paths import ROOT
+from twins import reference
 
-ROOT = Path(__file__).parent.parent
 G = [1e14, 2e14]
 MDOT = [6e4, 3e4]  # pairs of one product: (1e14, 6e4) and (2e14, 3e4)
 

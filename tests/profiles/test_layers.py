@@ -1,7 +1,6 @@
 """Layers are a property of the crust: not of the chunk, nor of the recorded pressures."""
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,11 +27,12 @@ from gpucrust.profiles.layers import (
 )
 from gpucrust.schema import Regime
 from gpucrust.sweep.plan import recorded_pressures
+from paths import SHARED_DATA
 
 PACKAGED = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
 FIGURE_1 = [*PACKAGED, "FRDM12+DZ31"]
 MODELS = [*FIGURE_1, "HFB24+DZ31", "HFB26+DZ31", "BSkG3+DZ31", "BSkG4+DZ31"]
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+SHARED = SHARED_DATA
 P = np.geomspace(1e30, 1e31, 400)
 NODIFF = 1.0 / P  # then R = dmu_e/dlnP
 

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from recorded_sweep import RUN_DEPENDENT, SWEEP, assert_same, load, stop_after
 
+from fakes.sweep import RUN_DEPENDENT, SWEEP, assert_same, load, stop_after
 from gpucrust.cli.progress import Bar
 from gpucrust.jobs import in_memory as sweep
 from gpucrust.jobs.costs import Calibration

@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
-import replay
-from recorded_sweep import assert_same, load
-from test_faults import PROMPT, end, finish, start, wait_for_chunks
 
+from fakes import engine as replay
+from fakes.processes import PROMPT, end, finish, start, wait_for_chunks
+from fakes.sweep import assert_same, load
 from gpucrust.jobs.store import StoreError
 from gpucrust.sweep.config import SweepError
 

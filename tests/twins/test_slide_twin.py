@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import reference
-import slide
-from crusts import ASHES, G_MDOT
 
+from ensembles import ASHES, G_MDOT
 from gpucrust.masses import load_model
+from twins import reference, slide
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "HFB24+DZ31")
 PRESSURES = np.geomspace(1e27, 3e31, 1032)

@@ -2,15 +2,12 @@
 
 import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from recorded import record_models, shifted
-from test_cli import run  # noqa: F401 (a fixture)
 
 from gpucrust.engine.inputs import Members, Physics
 from gpucrust.masses import Origin, binding_terms, load_model, packaged_table
@@ -32,6 +29,8 @@ from gpucrust.sensitivity.run import run_sensitivity
 from gpucrust.sensitivity.tape import nuclide_label, reaction_label, sequence_hash
 from gpucrust.sweep.config import check_sweep
 from gpucrust.sweep.plan import make_plan, recorded_pressures
+from paths import ROOT
+from recorded_crusts import record_models, shifted
 
 IRON = {(26, 30): 1.0}
 SWEEP = """
@@ -265,27 +264,27 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_writes_dataset_figure_and_tables(folder, run):  # noqa: F811
-    status, out, _ = run("sensitivity", "s.toml", "--of", "total_heat,mu_e@1e31", "-o", "x.nc")
+def test_the_command_writes_dataset_figure_and_tables(folder, command):
+    status, out, _ = command("sensitivity", "s.toml", "--of", "total_heat,mu_e@1e31", "-o", "x.nc")
     assert status == 0
     assert "total_heat" in out
     assert "margin" in out
     assert xr.load_dataset("x.nc").attrs["with_respect_to"] == "masses"
     assert (folder / "x.png").read_bytes()[:4] == b"\x89PNG"
-    assert run("sensitivity", "s.toml", "-o", "x.nc")[0] == 2
+    assert command("sensitivity", "s.toml", "-o", "x.nc")[0] == 2
     for reader in (["info"], ["plot"], ["report"], ["export", "-f", "csv"]):
-        status, _, err = run(*reader, "x.nc")
+        status, _, err = command(*reader, "x.nc")
         assert (status, err.count("\n")) == (2, 1)
         assert "derivatives" in err
-    status, out, _ = run("sensitivity", "s.toml", "--wrt", "pycno", "-o", "y.nc")
+    status, out, _ = command("sensitivity", "s.toml", "--wrt", "pycno", "-o", "y.nc")
     assert status == 0
     assert "pycno_log10_scale" in out
     assert not (folder / "y.png").exists()
-    assert "gpucrust sensitivity sweeps" in run("sensitivity", "--help")[1]
+    assert "gpucrust sensitivity sweeps" in command("sensitivity", "--help")[1]
 
 
 def test_the_benchmark_runs():
-    path = Path(__file__).parents[1] / "benchmarks" / "sensitivity.py"
+    path = ROOT / "benchmarks" / "sensitivity.py"
     spec = importlib.util.spec_from_file_location("benchmark_sensitivity", path)
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
@@ -309,8 +308,8 @@ def test_the_benchmark_runs():
         (["-o", "x.dat"], "netCDF"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2_and_writes_nothing(folder, run, arguments, says):  # noqa: F811
-    status, _, err = run("sensitivity", "s.toml", *arguments)
+def test_bad_input_is_one_line_and_status_2_and_writes_nothing(folder, command, arguments, says):
+    status, _, err = command("sensitivity", "s.toml", *arguments)
     assert status == 2
     assert says in err
     assert len(err.strip().splitlines()) == 1

@@ -6,10 +6,8 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
-import reference
-import slide
-from crusts import ASHES, G_MDOT, members, take
 
+from ensembles import ASHES, G_MDOT, members, take
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.engine import batch as crews_module
 from gpucrust.engine import ensemble as ensemble_module
@@ -25,6 +23,7 @@ from gpucrust.physics import eos
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
 from gpucrust.physics.slopes import frozen_slope
 from gpucrust.status import Status
+from twins import reference, slide
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "HFB24+DZ31", "BSkG4+DZ31", "DZ31")
 CRUSTS = range(15)

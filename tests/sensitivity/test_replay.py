@@ -6,10 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import recorded
-import slide
-from recorded import MDOT, STEP, G, record_models, shifted
 
+import recorded_crusts as recorded
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.engine.inputs import Physics
 from gpucrust.masses import load_model
@@ -22,6 +20,8 @@ from gpucrust.sensitivity.parameters import family_of
 from gpucrust.sensitivity.replay import mixture_of, replay
 from gpucrust.sensitivity.selection import thresholds
 from gpucrust.sensitivity.tape import Amount, Move, pad_steps, sequence_hash
+from recorded_crusts import MDOT, STEP, G, record_models, shifted
+from twins import slide
 
 PRESSURES = np.geomspace(1e27, 2e31, 199)
 IRON = {(26, 30): 1.0}

@@ -1,0 +1,1 @@
+"""Stand-ins for slow parts, and what tests of runs share."""

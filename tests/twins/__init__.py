@@ -1,0 +1,1 @@
+"""Plain counterparts of what gpucrust does fast, written from the rules alone."""
