@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import topologies
 
-from gpucrust.engine.inputs import Members, Physics, Stepper, batch_members, sweep_settings
+from gpucrust.engine.engines import engine_of
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper, batch_members, settings_of
 from gpucrust.engine.lanes import STEPS_PER_SCATTER, advance, start_lanes
 from gpucrust.engine.network import build_network
 from gpucrust.masses import load_model
@@ -154,20 +155,22 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     one = jax.sharding.SingleDeviceSharding(device_of(options.platform))
     with jax.enable_x64(True):
         physics, stepper, pressures = Physics(sigma=options.sigma), Stepper(), recorded_pressures(1e27, 3e31, 0.01)
-        network = build_network([load_model("FRDM95+DZ31")], pressures, pycnonuclear=True)
-        settings = sweep_settings(physics, stepper)
+        problem = Problem([load_model("FRDM95+DZ31")], [{(26, 30): 1.0}], pressures, physics, stepper)
+        engine = engine_of(physics, stepper)
+        network = build_network(problem.models, pressures, pycnonuclear=True)
+        settings = settings_of(physics, stepper, engine)
         two = Members(*(np.zeros(2, int) for _ in range(2)), np.zeros(2), np.arange(2), np.full(2, 6e18))
         member = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct((options.lanes, *x.shape[1:]), x.dtype),
-            batch_members(two, [{(26, 30): 1.0}], physics, stepper),
+            batch_members(two, problem),
         )
         start = lambda m: start_lanes(  # noqa: E731
-            m, network, settings, 1, slide=True, with_composition=False, trace=0, record=0
+            m, network, settings, 1, engine=engine, with_composition=False, trace=0, record=0
         )
-        shapes = jax.eval_shape(start, member), network, settings, stepper.step
+        shapes = jax.eval_shape(start, member), network, settings
         shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), shapes)
         program = jax.jit(
-            lambda *x: advance(*x, steps=STEPS_PER_SCATTER, whole=False),
+            lambda *x: advance(*x, engine=engine, steps=STEPS_PER_SCATTER),
             in_shardings=one,
             out_shardings=one,
             donate_argnums=(0,),

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from gpucrust.engine.ensemble import evolve
-from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
 from gpucrust.engine.sizes import crews_and_lanes, lane_bytes
 from gpucrust.masses import load_model
 from gpucrust.sweep.plan import recorded_pressures
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, float | str]]:
         for _ in range(2):
             start = time.perf_counter()
             members = members_of(n, options.mixture)
-            result = evolve(members, models, ashes, pressures, Physics(), stepper, batch=lanes or None)
+            result = evolve(members, Problem(models, ashes, pressures, Physics(), stepper), batch=lanes or None)
             times.append(time.perf_counter() - start)
         rate, steps = n / times[1], result.n_steps.mean()
         crews, used = crews_and_lanes(n, lanes or None, lane_bytes(len(pressures), stepper))

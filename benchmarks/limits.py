@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from gpucrust.engine.inputs import Members, Physics, Stepper, batch_members, sweep_settings
+from gpucrust.engine.engines import engine_of
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper, batch_members, settings_of
 from gpucrust.engine.network import build_network
-from gpucrust.engine.slide import initial_slide, slide_step
 from gpucrust.masses import load_model
 from gpucrust.sweep.plan import recorded_pressures
 
@@ -68,13 +68,15 @@ def main(arguments: list[str] | None = None) -> list[dict[str, float | str]]:
     options = parser.parse_args(arguments)
     with jax.enable_x64(True):
         stepper = Stepper(slots=options.slots)
-        pressures = recorded_pressures(1e27, 3e31, 0.01)
-        network = build_network([load_model("FRDM95+DZ31")], pressures, pycnonuclear=True)
-        settings = sweep_settings(Physics(), stepper)
+        model, pressures = load_model("FRDM95+DZ31"), recorded_pressures(1e27, 3e31, 0.01)
+        problem = Problem([model], [{(26, 30): 1.0}], pressures, Physics(), stepper)
+        network = build_network(problem.models, pressures, pycnonuclear=True)
         one = Members(*(np.zeros(1, int) for _ in range(2)), np.zeros(1), np.zeros(1, int), np.full(1, 6e18))
-        member = jax.tree.map(lambda x: jnp.asarray(x)[0], batch_members(one, [{(26, 30): 1.0}], Physics(), stepper))
-        state = initial_slide(member, network, settings, with_ways=False)
-        program = jax.make_jaxpr(slide_step)(state, member, network, settings, stepper.step)
+        member = jax.tree.map(lambda x: jnp.asarray(x)[0], batch_members(one, problem))
+        engine = engine_of(problem.physics, problem.stepper)
+        settings = settings_of(problem.physics, stepper, engine)
+        state = engine.init(member, network, settings)
+        program = jax.make_jaxpr(engine.step)(state, member, network, settings)
     counts: Counter = Counter()
     count(program.jaxpr, 1, counts)
     size = sum(np.asarray(x).nbytes for x in jax.tree.leaves(state))

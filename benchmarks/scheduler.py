@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster
 
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.evolution import Evolution
-from gpucrust.engine.inputs import Members
+from gpucrust.engine.inputs import Members, Problem
 from gpucrust.jobs import cluster
 from gpucrust.jobs import in_memory as sweep
 from gpucrust.jobs.in_memory import Reporter
@@ -49,7 +49,7 @@ def plan_of(members: int, profiles: bool, step: float, P_end: float) -> Plan:
 def evolve_all(plan: Plan) -> Evolution:
     """The engine on all evolutions of a plan."""
     fractions = plan.sweep.ash_fractions()
-    return evolve(plan.evolutions, plan.models, fractions, plan.pressures, plan.physics, plan.stepper)
+    return evolve(plan.evolutions, Problem(plan.models, fractions, plan.pressures, plan.physics, plan.stepper))
 
 
 def install(evolution: Evolution) -> None:

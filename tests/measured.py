@@ -13,8 +13,8 @@ import gpucrust
 from gpucrust.constants import DYN_PER_CM2, EDDINGTON_MDOT, RHO_PER_N_B
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.evolution import Evolution
-from gpucrust.engine.inputs import Stepper
-from gpucrust.engine.interface import TRACED
+from gpucrust.engine.inputs import Problem, Stepper
+from gpucrust.engine.interface import TraceRow
 from gpucrust.masses import duflo_zuker, load_model
 from gpucrust.masses.catalogue import rms_against_measured
 from gpucrust.masses.registry import THEORIES
@@ -52,13 +52,13 @@ def one_component_crust(*overrides: str) -> tuple[Plan, Evolution]:
     """The crust of sweeps/one_component.toml, with its reactions and its composition."""
     plan = make_plan(load_sweep(ONE_COMPONENT, overrides))
     ash, stepper = plan.sweep.ash_fractions(), Stepper(trace=100, composition=True)
-    return plan, evolve(plan.evolutions, plan.models, ash, plan.pressures, plan.physics, stepper)
+    return plan, evolve(plan.evolutions, Problem(plan.models, ash, plan.pressures, plan.physics, stepper))
 
 
 def transitions(crust: Evolution) -> list[tuple[str, float]]:
     """What the crust of member 0 becomes, and at what pressure, dyn cm^-2; steps at one pressure are one."""
     rows = crust.trace[0, : crust.n_reactions[0]]
-    P, parent = rows[:, TRACED.index("P")], rows[:, TRACED.index("nuclide")]
+    P, parent = rows[:, TraceRow._fields.index("P")], rows[:, TraceRow._fields.index("nuclide")]
     last = crust.nuclides[0, -1, np.argmax(crust.abundances[0, -1])]
     ends = np.append(parent[1:], last)[np.append(P[1:] != P[:-1], True)]
     return [

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpucrust.engine.inputs import Stepper
-from gpucrust.engine.interface import RUNNING, Member, Settings
+from gpucrust.engine.interface import RUNNING, Engine, Member, Settings
 from gpucrust.engine.lanes import Lanes, refill, results_of, start_lanes
 from gpucrust.engine.network import Network
 from gpucrust.engine.sizes import HARVEST, padded
@@ -32,7 +32,7 @@ class Crew:
         """Pressures that the members under way have reached."""
         if self.lanes is None:
             return 0
-        return int(np.asarray(self.lanes.state.grid_index)[self.occupant >= 0].sum())
+        return int(np.asarray(self.lanes.state.account.grid_index)[self.occupant >= 0].sum())
 
     def take(
         self,
@@ -40,7 +40,7 @@ class Crew:
         everyone: Member,
         network: Network,
         settings: Settings,
-        slide: bool,
+        engine: Engine,
         stepper: Stepper,
     ) -> None:
         """Fill free lanes with waiting members."""
@@ -57,7 +57,7 @@ class Crew:
             network,
             settings,
             len(taken),
-            slide=slide,
+            engine=engine,
             with_composition=stepper.composition,
             trace=stepper.trace,
             record=stepper.record,
@@ -72,7 +72,7 @@ class Crew:
         """Take out members that have ended: their numbers, and results. Y_initial: (members,) nuclei per baryon."""
         if self.lanes is None:
             return np.empty(0, int), {}
-        status = np.asarray(self.lanes.state.status)
+        status = np.asarray(self.lanes.state.account.status)
         ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))[:HARVEST]
         members = self.occupant[ended]
         if ended.size == 0:

@@ -1,11 +1,11 @@
-"""Batches of members on one device: lanes, refill, results. No physics here.
+"""Ensembles on one device: lanes filled and refilled, results taken out as members end. No physics here.
 
 All lanes take micro-steps together. When some have ended, their results are taken out and the lanes go on with the
 next members, so that short crusts do not wait for long ones.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,18 +14,13 @@ import jax
 import numpy as np
 
 from gpucrust.engine.batch import Crew
-from gpucrust.engine.evolution import Evolution
-from gpucrust.engine.inputs import Members, Physics, Stepper, batch_members, sweep_settings
-from gpucrust.engine.interface import MAX_SEGMENTS, RECORDED, SEGMENT, TRACED
+from gpucrust.engine.engines import engine_of
+from gpucrust.engine.evolution import Evolution, empty_results, evolution_of
+from gpucrust.engine.inputs import Members, Problem, batch_members, settings_of
 from gpucrust.engine.lanes import advance
 from gpucrust.engine.network import build_network
 from gpucrust.engine.sizes import crews_and_lanes, lane_bytes
-from gpucrust.engine.slide import STEP_ARRAYS, STEP_SCALARS
-from gpucrust.masses.registry import MassModel
 from gpucrust.status import Status
-
-STEPS_PER_CALL = {"slide": 200, "chunk": 2000}
-"""Micro-steps between two looks of the host at the lanes."""
 
 
 @dataclass(frozen=True)
@@ -33,29 +28,31 @@ class Progress:
     """Where an ensemble stands."""
 
     done: int
+    """Members that have ended."""
     failed: int
+    """Those of them that have no result."""
     total: int
-    fraction: float  # of the work, members under way included (by ln P)
-    elapsed: float  # s
+    """All members."""
+    fraction: float
+    """Share of the work done, members under way included, by recorded pressures."""
+    elapsed: float
+    """Time since it began, s."""
 
 
 def evolve(
     members: Members,
-    models: Sequence[MassModel],
-    ashes: Sequence[Mapping[tuple[int, int], float]],
-    pressures: np.ndarray,
-    physics: Physics,
-    stepper: Stepper,
+    problem: Problem,
     *,
     batch: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Evolution:
-    """Evolve all members from the first to the last of `pressures` (dyn cm^-2, increasing).
+    """Evolve all members from the first to the last of the problem's pressures.
 
-    models must share one policy; ashes are mass fractions by (Z, N). `batch` is the number of lanes of a crew, rounded
-    up to whole groups of 8.
+    batch: lanes of a crew, rounded up to whole groups of 8; None leaves the number to gpucrust. progress: called now
+    and then. Raises ValueError if an ash has more nuclides than there are slots.
     """
-    everyone = _empty_results(len(members.model), len(pressures), stepper)
+    engine = engine_of(problem.physics, problem.stepper)
+    everyone = empty_results(len(members.model), len(problem.pressures), problem.stepper, engine)
 
     def keep(numbers: np.ndarray, results: dict[str, Any]) -> None:
         for name, values in results.items():
@@ -63,17 +60,13 @@ def evolve(
                 everyone[name][numbers] = values
 
     with jax.enable_x64(True):
-        _evolve(members, models, ashes, pressures, physics, stepper, keep, batch, progress)
-    return _evolution(everyone)
+        _evolve(members, problem, keep, batch, progress)
+    return evolution_of(everyone)
 
 
 def evolve_each(
     members: Members,
-    models: Sequence[MassModel],
-    ashes: Sequence[Mapping[tuple[int, int], float]],
-    pressures: np.ndarray,
-    physics: Physics,
-    stepper: Stepper,
+    problem: Problem,
     each: Callable[[np.ndarray, Evolution], None],
     *,
     batch: int | None = None,
@@ -85,30 +78,26 @@ def evolve_each(
     """
 
     def keep(numbers: np.ndarray, results: dict[str, Any]) -> None:
-        each(numbers, _evolution(results))
+        each(numbers, evolution_of(results))
 
     with jax.enable_x64(True):
-        _evolve(members, models, ashes, pressures, physics, stepper, keep, batch, progress)
+        _evolve(members, problem, keep, batch, progress)
 
 
 def _evolve(
     members: Members,
-    models: Sequence[MassModel],
-    ashes: Sequence[Mapping[tuple[int, int], float]],
-    pressures: np.ndarray,
-    physics: Physics,
-    stepper: Stepper,
+    problem: Problem,
     keep: Callable[[np.ndarray, dict[str, Any]], None],
     batch: int | None,
     progress: Callable[[Progress], None] | None,
 ) -> None:
     started = time.perf_counter()
     n = len(members.model)
-    network = build_network(models, pressures, pycnonuclear=physics.pycno)
-    settings = sweep_settings(physics, stepper)
-    everyone = jax.tree.map(np.asarray, batch_members(members, ashes, physics, stepper))  # lanes take a few at a time
-    whole = physics.one_component
-    engine = "chunk" if whole else stepper.engine
+    pressures, stepper = problem.pressures, problem.stepper
+    engine = engine_of(problem.physics, stepper)
+    network = build_network(problem.models, pressures, pycnonuclear=problem.physics.pycno)
+    settings = settings_of(problem.physics, stepper, engine)
+    everyone = jax.tree.map(np.asarray, batch_members(members, problem))  # lanes take a few at a time
     Y_initial = np.asarray(everyone.Y).sum(axis=1)
     n_crews, n_lanes = crews_and_lanes(n, batch, lane_bytes(len(pressures), stepper))
     crews = [Crew(np.full(n_lanes, -1)) for _ in range(n_crews)]
@@ -118,9 +107,7 @@ def _evolve(
         with jax.enable_x64(True), jax.default_device(device):
             for crew in crews:
                 if crew.lanes is not None and not crew.idle:  # on a CPU calls return at once: crews run side by side
-                    crew.lanes = advance(
-                        crew.lanes, network, settings, stepper.step, steps=STEPS_PER_CALL[engine], whole=whole
-                    )
+                    crew.lanes = advance(crew.lanes, network, settings, engine=engine, steps=engine.steps_per_call)
 
     waiting = iter(range(n))
     done = failed = 0
@@ -128,7 +115,7 @@ def _evolve(
     with ThreadPoolExecutor(1) as launcher:  # a GPU's loops ask their caller whether to go on
         while True:
             for crew in crews:
-                crew.take(waiting, everyone, network, settings, engine == "slide", stepper)
+                crew.take(waiting, everyone, network, settings, engine, stepper)
             if all(crew.idle for crew in crews):
                 break
             under_way = launcher.submit(go_on)
@@ -145,27 +132,3 @@ def _evolve(
                 progress(Progress(done, failed, n, (done + reached) / n, time.perf_counter() - started))
     for numbers, results in harvest:
         keep(numbers, results)
-
-
-def _empty_results(n: int, n_pressure: int, stepper: Stepper) -> dict[str, Any]:
-    slots = stepper.slots
-    row = len(STEP_ARRAYS) * slots + len(STEP_SCALARS)
-    return {
-        "profile": np.full((n, n_pressure, len(RECORDED)), np.nan),
-        "segments": np.full((n, MAX_SEGMENTS, len(SEGMENT)), np.nan),
-        "status": np.full(n, int(Status.NOT_RUN)),
-        "n_steps": np.zeros(n, int),
-        "n_reactions": np.zeros(n, int),
-        "max_active": np.zeros(n, int),
-        "mismatch": np.zeros(n),
-        "nuclides": np.zeros((n, n_pressure, slots), int) if stepper.composition else None,
-        "abundances": np.zeros((n, n_pressure, slots)) if stepper.composition else None,
-        "trace": np.zeros((n, stepper.trace, len(TRACED))) if stepper.trace else None,
-        "record": np.full((n, stepper.record, row), np.nan) if stepper.record else None,
-        "n_recorded": np.zeros(n, int) if stepper.record else None,
-    }
-
-
-def _evolution(results: dict[str, Any]) -> Evolution:
-    profile = results.pop("profile")
-    return Evolution({name: profile[..., i] for i, name in enumerate(RECORDED)}, **results)

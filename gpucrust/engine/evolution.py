@@ -1,32 +1,74 @@
-"""TODO."""
+"""What an ensemble has come to: profiles, segments and accounts of its members, as NumPy arrays."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from gpucrust.engine.slide import STEP_ARRAYS, STEP_SCALARS
+from gpucrust.engine.inputs import Stepper
+from gpucrust.engine.interface import MAX_SEGMENTS, Engine, ProfileRow, SegmentRow, TraceRow
+from gpucrust.engine.slide.record import StepRow, steps_by_name
+from gpucrust.status import Status
 
 
 @dataclass(frozen=True)
 class Evolution:
-    """Results: one entry per member along the first axis; failed members have NaN."""
+    """Results: one entry a member along the first axis; failed members have NaN."""
 
-    profiles: dict[str, np.ndarray]  # (members, pressures) each: names of stepper.RECORDED
-    segments: np.ndarray  # (members, MAX_SEGMENTS, len(stepper.SEGMENT)); NaN beyond a member's last
+    profiles: dict[str, np.ndarray]
+    """(members, pressures) each of the columns of `ProfileRow`."""
+    segments: np.ndarray
+    """(members, MAX_SEGMENTS, columns of `SegmentRow`); NaN beyond a member's last."""
     status: np.ndarray
+    """(members,) a `Status`."""
     n_steps: np.ndarray
+    """(members,) micro-steps taken."""
     n_reactions: np.ndarray
+    """(members,) reactions, or burns of the slide engine."""
     max_active: np.ndarray
-    mismatch: np.ndarray  # MeV per initial nucleus
-    nuclides: np.ndarray | None = None  # (members, pressures, slots) codes
-    abundances: np.ndarray | None = None  # (members, pressures, slots)
-    trace: np.ndarray | None = None  # (members, trace, len(TRACED))
-    record: np.ndarray | None = None  # (members, record, ...) see `recorded_steps`
-    n_recorded: np.ndarray | None = None  # steps of each member
+    """(members,) most nuclides at a time."""
+    mismatch: np.ndarray
+    """(members,) energy by reading several mass tables beyond one table's, MeV per initial nucleus."""
+    nuclides: np.ndarray | None = None
+    """(members, pressures, slots) codes, if compositions are kept."""
+    abundances: np.ndarray | None = None
+    """(members, pressures, slots) nuclei per baryon, if compositions are kept."""
+    trace: np.ndarray | None = None
+    """(members, reactions, columns of `TraceRow`), if reactions were to be traced."""
+    record: np.ndarray | None = None
+    """(members, steps, columns), if steps were to be recorded; see `recorded_steps`."""
+    n_recorded: np.ndarray | None = None
+    """(members,) steps of each member, also of those beyond the room there was."""
 
 
-def recorded_steps(evolution: Evolution, member: int) -> dict[str, np.ndarray]:
-    """The steps of a member by name: STEP_ARRAYS (steps, slots) and STEP_SCALARS (steps,) of `gpucrust.engine.slide`.
+def empty_results(n: int, n_pressure: int, stepper: Stepper, engine: Engine) -> dict[str, Any]:
+    """Arrays for the results of n members, as lanes give them, with nothing in them yet."""
+    slots, columns = stepper.slots, engine.record_columns(stepper.slots)
+    recorded = stepper.record and columns
+    return {
+        "profile": np.full((n, n_pressure, len(ProfileRow._fields)), np.nan),
+        "segments": np.full((n, MAX_SEGMENTS, len(SegmentRow._fields)), np.nan),
+        "status": np.full(n, int(Status.NOT_RUN)),
+        "n_steps": np.zeros(n, int),
+        "n_reactions": np.zeros(n, int),
+        "max_active": np.zeros(n, int),
+        "mismatch": np.zeros(n),
+        "nuclides": np.zeros((n, n_pressure, slots), int) if stepper.composition else None,
+        "abundances": np.zeros((n, n_pressure, slots)) if stepper.composition else None,
+        "trace": np.zeros((n, stepper.trace, len(TraceRow._fields))) if stepper.trace else None,
+        "record": np.full((n, stepper.record, columns), np.nan) if recorded else None,
+        "n_recorded": np.zeros(n, int) if recorded else None,
+    }
+
+
+def evolution_of(results: dict[str, Any]) -> Evolution:
+    """The Evolution of results as lanes give them."""
+    profile = results.pop("profile")
+    return Evolution({name: profile[..., i] for i, name in enumerate(ProfileRow._fields)}, **results)
+
+
+def recorded_steps(evolution: Evolution, member: int) -> StepRow:
+    """The steps of a member of the slide engine: (steps, slots) or (steps,) of each column.
 
     Raises ValueError if no steps were recorded, or not all.
     """
@@ -35,7 +77,4 @@ def recorded_steps(evolution: Evolution, member: int) -> dict[str, np.ndarray]:
     n = int(evolution.n_recorded[member])
     if n > evolution.record.shape[1]:
         raise ValueError(f"member {member} took {n} steps, but there was room for {evolution.record.shape[1]}")
-    rows = evolution.record[member, :n]
-    slots = (rows.shape[1] - len(STEP_SCALARS)) // len(STEP_ARRAYS)
-    steps = {name: rows[:, i * slots : (i + 1) * slots] for i, name in enumerate(STEP_ARRAYS)}
-    return steps | {name: rows[:, len(STEP_ARRAYS) * slots + i] for i, name in enumerate(STEP_SCALARS)}
+    return steps_by_name(evolution.record[member, :n])

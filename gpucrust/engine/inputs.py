@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.engine.interface import Member, Settings
+from gpucrust.engine.interface import Engine, Member, Settings
 from gpucrust.engine.network import MassErrors, member_key
+from gpucrust.masses import MassModel
 from gpucrust.nuclide import Z_MAX, nuclide_code
 from gpucrust.physics import eos
 from gpucrust.physics.eos import Matter
@@ -51,23 +52,33 @@ class Stepper:
     composition: bool = False
     trace: int = 0  # reactions of each member to record
     record: int = 0  # steps of each member to record, of the engine "slide"
-    engine: str = "slide"  # or "chunk"
+    engine: str = "slide"  # a name in `gpucrust.engine.engines`
     step: float = 0.01  # largest move in ln P, of the engine "slide"
     landed: float = 5e-6  # in ln P: how near its moves end to where anything changes
 
-    @property
-    def step_limit(self) -> int:
-        """Micro-steps of a member, at most."""
-        return self.max_steps or (int(400 / self.step) if self.engine == "slide" else 2_000_000)
+
+@dataclass(frozen=True)
+class Problem:
+    """What all members of an ensemble share, and are evolved by."""
+
+    models: Sequence[MassModel]
+    """Mass models, all of one policy."""
+    ashes: Sequence[Mapping[tuple[int, int], float]]
+    """Mass fractions by (Z, N) of each ash."""
+    pressures: np.ndarray
+    """(n,) increasing pressures to record, dyn cm^-2; members go from the first to the last."""
+    physics: Physics = Physics()
+    """Rules."""
+    stepper: Stepper = Stepper()
+    """Accuracy, and what to record."""
 
 
-def batch_members(
-    members: Members, ashes: Sequence[Mapping[tuple[int, int], float]], physics: Physics, stepper: Stepper
-) -> Member:
+def batch_members(members: Members, problem: Problem) -> Member:
     """The members as arrays for the device, batched along the first axis.
 
-    ashes: mass fractions by (Z, N). Raises ValueError if an ash has more nuclides than there are slots.
+    Raises ValueError if an ash has more nuclides than there are slots.
     """
+    ashes, physics, stepper = problem.ashes, problem.physics, problem.stepper
     nuclide = np.zeros((len(ashes), stepper.slots), dtype=np.int64)
     Y = np.zeros((len(ashes), stepper.slots))
     for row, ash in enumerate(ashes):
@@ -92,16 +103,22 @@ def batch_members(
     )
 
 
-def sweep_settings(physics: Physics, stepper: Stepper) -> Settings:
-    """The shared rules as arrays for the device."""
+def matter_of(physics: Physics) -> Matter:
+    """What the equation of state depends on, as arrays for the device."""
+    return Matter(jnp.array(eos.NEUTRON_MATTER[physics.neutron_eos]), jnp.array(float(physics.lattice)))
+
+
+def settings_of(physics: Physics, stepper: Stepper, engine: Engine) -> Settings:
+    """Rules and accuracy as arrays for the device."""
     density = np.full(Z_MAX + 1, np.inf)
     for Z, rho in physics.fusion_density:
         density[Z] = rho
     return Settings(
-        matter=Matter(jnp.array(eos.NEUTRON_MATTER[physics.neutron_eos]), jnp.array(float(physics.lattice))),
+        matter=matter_of(physics),
         t_weak=jnp.array(physics.t_weak),
         neutrino_fraction=jnp.array(physics.neutrino_fraction),
-        max_steps=jnp.array(stepper.step_limit),
+        max_steps=jnp.array(stepper.max_steps or engine.step_limit(stepper.step)),
+        dlnP=jnp.array(stepper.step),
         landed=jnp.array(stepper.landed),
         fusion_density=jnp.array(density) if physics.fusion_density else None,
     )

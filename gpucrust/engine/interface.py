@@ -1,82 +1,315 @@
-"""TODO."""
+"""What an engine is: its protocol, what it is given, what its states share, and the rows that it records.
 
-from typing import Any, NamedTuple
+An engine takes one member of an ensemble through the crust, from the lowest to the highest recorded pressure, in
+micro-steps that are the same program for every member, so that `jax.vmap` gives the batch and no lane waits for
+another's branch. `gpucrust.engine.engines` has the list of engines; what runs them (`lanes`, `batch`, `ensemble`) knows
+none of them by name.
 
+Inside: MeV, fm, MeV fm^-3, per baryon.
+"""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from gpucrust.physics.eos import Matter
+from gpucrust.status import Status
+
+if TYPE_CHECKING:
+    from gpucrust.engine.network import Network
+
+# --- limits that all engines share
+
+Y_REACTS = 1e-12
+"""Abundance per baryon at or below which a nuclide does not react."""
+Y_DROPPED = 1e-15
+"""Abundance per baryon below which a nuclide is dropped; no reaction of a smaller amount happens."""
+SCARCE = 1e-3
+"""Free neutrons, as a part of the chunk, below which none is captured. Without this limit a burn next to neutron drip
+may go round a chain reaction of multiplication one (neutrons from electron captures are captured by the very nuclides
+whose electron captures follow) in steps of 1e-10 for ever: seen once in ten members with mass errors of 0.5 MeV."""
+GUARD = 3.0
+"""Table mismatch in MeV per initial nucleus beyond which the policy `unmixed` gives way to one table."""
+MAX_SEGMENTS = 256
+"""Segments of one member for which there is room."""
+
+# --- status and lines while a member is under way
 
 RUNNING = -1
+"""Status of a member under way; a member that has ended has a `Status`."""
+NOWHERE = np.iinfo(np.int32).max
+"""Line of a row that is not to be kept: beyond the end of every table."""
 
 
-Y_DROPPED = 1e-15
-"""Nuclides below this abundance per baryon are dropped, and no reaction of a smaller amount happens."""
+# --- rows that are recorded, by name
 
 
-SCARCE = 1e-3
-"""Of the chunk: fewer free neutrons than this are not captured. Without it a burn next to neutron drip may go round a
-chain reaction of multiplication one (neutrons from electron captures are captured by the very nuclides whose electron
-captures follow) in steps of 1e-10 for ever: seen once in ten members with mass errors of 0.5 MeV."""
+class ProfileRow(NamedTuple):
+    """What is recorded at one pressure, after whatever burns there."""
+
+    n_b: Any
+    """Baryon density, fm^-3."""
+    Y_e: Any
+    """Electrons per baryon."""
+    Y_n: Any
+    """Free neutrons per baryon."""
+    Y_z53: Any
+    """sum Z_i^(5/3) Y_i, for the lattice."""
+    sum_Y: Any
+    """Nuclei per baryon."""
+    sum_Z2Y: Any
+    """sum Z_i^2 Y_i, for the impurity parameter."""
+    heat: Any
+    """Heat released since the first pressure, MeV per baryon."""
+    segment: Any
+    """Number of the latest segment that began at or before this pressure; -1 before the first."""
+    P_threshold: Any
+    """Pressure of that segment's latest threshold so far, MeV fm^-3."""
+    mu_e_threshold: Any
+    """mu_e at that threshold, MeV."""
 
 
-GUARD = 3.0
-"""MeV per initial nucleus: sum of table mismatches beyond which `unmixed` gives way to one table."""
+class ReactionName(NamedTuple):
+    """A reaction by its nuclides, whatever slots they have."""
+
+    nuclide: Any
+    """Code of the parent."""
+    second_nuclide: Any
+    """Code of the second parent of a fusion; of other reactions as the engine has it."""
+    channel: Any
+    """Channel; CHANNELS for a fusion."""
+    k: Any
+    """Neutrons set free by one reaction."""
 
 
-RECORDED = ("n_b", "Y_e", "Y_n", "Y_z53", "sum_Y", "sum_Z2Y", "heat", "segment", "P_threshold", "mu_e_threshold")
-"""Columns of a profile; the last three tell the segment and its latest threshold at or before this pressure."""
+class SegmentRow(NamedTuple):
+    """A stretch of the crust that one reaction decides; what it means is the engine's `segments`."""
+
+    P_start: Any
+    """Pressure of the first threshold (or start), MeV fm^-3."""
+    mu_e_start: Any
+    """mu_e there, MeV, before anything burns."""
+    P_end: Any
+    """Pressure of the last threshold (or end), MeV fm^-3."""
+    mu_e_end: Any
+    """mu_e there, MeV, before anything burns."""
+    mu_e_after: Any
+    """mu_e after the last burn, MeV."""
+    nuclide: Any
+    """Code of the parent; -1 in a segment of the slide engine along which nothing reacts."""
+    second_nuclide: Any
+    """Code of the second parent of a fusion; of other reactions as the engine has it."""
+    channel: Any
+    """Channel; CHANNELS for a fusion."""
+    k: Any
+    """Neutrons set free by one reaction."""
 
 
-SEGMENT = ("P_start", "mu_e_start", "P_end", "mu_e_end", "mu_e_after", "nuclide", "second_nuclide", "channel", "k")
-"""A segment is a row of burns set off by one reaction: P (MeV fm^-3) and mu_e at its first and last threshold, before
-the burn, and mu_e after the last burn. From threshold to threshold the crust slides along one marginal reaction."""
+class TraceRow(NamedTuple):
+    """One reaction of a trace."""
+
+    nuclide: Any
+    """Code of the parent."""
+    second_nuclide: Any
+    """Code of the second parent of a fusion; of other reactions as the engine has it."""
+    channel: Any
+    """Channel; CHANNELS for a fusion."""
+    k: Any
+    """Neutrons set free by one reaction."""
+    amount: Any
+    """Reactions per baryon."""
+    P: Any
+    """Pressure, MeV fm^-3."""
+    heat: Any
+    """Gibbs energy released, MeV per baryon."""
 
 
-MAX_SEGMENTS = 256
+REACTION_COLUMNS = slice(SegmentRow._fields.index("nuclide"), None)
+"""Columns of a segment that name its reaction."""
 
 
-TRACED = ("nuclide", "second_nuclide", "channel", "k", "amount", "P", "heat")
+def column(row: type[NamedTuple], name: str) -> int:
+    """Index of a column of rows of a kind."""
+    return row._fields.index(name)
+
+
+def stacked(row: Any) -> Array:
+    """A row as one array of floats: (columns,)."""
+    return jnp.stack([jnp.asarray(value, float) for value in row])
+
+
+# --- what an engine is given
 
 
 class Settings(NamedTuple):
-    """Physics shared by all members of a sweep; a pytree of scalars."""
+    """Physics and accuracy shared by all members of a sweep; a pytree of arrays."""
 
     matter: Matter
-    t_weak: Array  # s
-    neutrino_fraction: Array  # of the Gibbs energy that electron captures release
+    """Neutron matter and lattice, for the equation of state."""
+    t_weak: Array
+    """Burn time below which a fusion goes before electron captures, s."""
+    neutrino_fraction: Array
+    """Part of the Gibbs energy of electron captures that neutrinos take."""
     max_steps: Array
-    landed: Array  # in ln P: how near moves of the slide engine end to where anything changes
-    fusion_density: Array | None = None  # (61,) g cm^-3 from which nuclei of a charge number fuse, if not by burn time
+    """Micro-steps of a member, at most."""
+    dlnP: Array
+    """Longest move of the slide engine, in ln P."""
+    landed: Array
+    """How near moves of the slide engine end to where anything changes, in ln P."""
+    fusion_density: Array | None = None
+    """(61,) density from which nuclei of a charge number fuse, g cm^-3, if not by burn time."""
 
 
 class Member(NamedTuple):
     """What makes one member; a pytree of arrays."""
 
-    model: Array  # index into the network
-    errors: Any  # MassErrors; once the member starts, drawn: (codes,) MeV; None without
-    ln_rate_scale: Array  # of fusion
-    g_mdot: Array  # MeV fm^-3 s^-1
-    nuclide: Array  # (slots,) codes of the ash
-    Y: Array  # (slots,) ash, nuclei per baryon
-    chunk: Array  # largest amount of one reaction, per baryon
+    model: Array
+    """Index of the mass model in the network."""
+    errors: Any
+    """MassErrors; once the member has started, the errors drawn, (codes,) MeV; None without."""
+    ln_rate_scale: Array
+    """ln of the factor on all fusion rates."""
+    g_mdot: Array
+    """g times mdot, MeV fm^-3 s^-1."""
+    nuclide: Array
+    """(slots,) codes of the ash."""
+    Y: Array
+    """(slots,) nuclei of the ash per baryon."""
+    chunk: Array
+    """Largest amount of one reaction, per baryon."""
+
+
+# --- what states and steps of all engines have
+
+
+class Stock(NamedTuple):
+    """The nuclides and free neutrons there are; a pytree of arrays."""
+
+    nuclide: Array
+    """(slots,) codes."""
+    Y: Array
+    """(slots,) nuclei per baryon; 0 marks an empty slot."""
+    dE: Array
+    """(channels, slots) energy change of each slot's channels by the policy in force, MeV; inf where there is none."""
+    Y_n: Array
+    """Free neutrons per baryon."""
+
+
+class Account(NamedTuple):
+    """What a member's way has come to so far; a pytree of arrays."""
+
+    heat: Array
+    """Heat released since the first pressure, MeV per baryon."""
+    mismatch: Array
+    """Energy released by reading masses from several tables, beyond one table's, MeV per baryon."""
+    switched: Array
+    """Whether `unmixed` has given way to one table."""
+    grid_index: Array
+    """Index of the next pressure to record."""
+    n_steps: Array
+    """Micro-steps taken."""
+    n_reactions: Array
+    """Reactions (or burns) so far."""
+    n_recorded: Array
+    """Steps recorded so far, by an engine that records its steps."""
+    max_active: Array
+    """Most nuclides at a time."""
+    status: Array
+    """RUNNING or a Status."""
+    segment_index: Array
+    """Number of the present segment; -1 before the first."""
+    segment: Array
+    """(len(SegmentRow._fields),) the present segment."""
+
+
+def new_account(Y: Array, on_edge: Array) -> Account:
+    """The account at the lowest pressure; Y: (slots,) ash; on_edge: whether one of its nuclides ends its mass table."""
+    zero, count = jnp.array(0.0), jnp.array(0)
+    return Account(
+        heat=zero,
+        mismatch=zero,
+        switched=jnp.array(False),
+        grid_index=count,
+        n_steps=count,
+        n_reactions=count,
+        n_recorded=count,
+        max_active=jnp.sum(Y > 0),
+        status=jnp.where(on_edge, int(Status.CHART_EDGE), RUNNING),
+        segment_index=jnp.array(-1),
+        segment=jnp.zeros(len(SegmentRow._fields)),
+    )
+
+
+class State(Protocol):
+    """A member on its way: a pytree of arrays with whatever an engine needs, and these."""
+
+    @property
+    def stock(self) -> Stock:
+        """Nuclides and free neutrons."""
+
+    @property
+    def account(self) -> Account:
+        """What its way has come to."""
 
 
 class Output(NamedTuple):
-    """What one micro-step has to record; a line beyond the end of its table means nothing."""
+    """What one micro-step has to record; a line beyond the end of its table (NOWHERE) means nothing."""
 
-    line: Array  # index of the pressure whose burn has ended
-    row: Array  # (len(RECORDED),)
-    segment_line: Array  # index of the segment that a burn has ended in
-    segment_row: Array  # (len(SEGMENT),)
-    trace_line: Array  # number of the reaction
-    trace_row: Array  # (len(TRACED),)
-    record_line: Array | None = None  # number of the step of the slide engine
-    record_row: Array | None = None  # `slide.STEP_ARRAYS` and `slide.STEP_SCALARS`
+    line: Array
+    """Index of the pressure whose burn has ended."""
+    row: Array
+    """A ProfileRow."""
+    segment_line: Array
+    """Number of the segment that has ended, or gone on."""
+    segment_row: Array
+    """A SegmentRow."""
+    trace_line: Array
+    """Number of the reaction."""
+    trace_row: Array
+    """A TraceRow."""
+    record_line: Array | None = None
+    """Number of the step, of an engine that records its steps."""
+    record_row: Array | None = None
+    """(record_columns,) the step, as the engine has it."""
 
 
-NOWHERE = np.iinfo(np.int32).max
+class Segments(IntEnum):
+    """What the segments of an engine are, and so how mu_e(P) is put together from them (`gpucrust.profiles.curves`)."""
+
+    SLIDES = 0
+    """They follow each other without a gap, each along one marginal reaction, or at frozen composition."""
+    TEETH = 1
+    """Rows of burns set off by one reaction, at the thresholds of which mu_e lies on one curve: the teeth of a saw."""
+    JUMPS = 2
+    """Burns at one pressure each; composition is frozen between them."""
 
 
-Y_REACTS = 1e-12
-"""Nuclides at or below this abundance per baryon do not react."""
+class Engine(Protocol):
+    """One way of taking a member through the crust.
+
+    Engines are frozen dataclasses of plain values: they are static arguments of the programs that run them, and their
+    `repr` is part of the names under which programs are kept.
+    """
+
+    @property
+    def steps_per_call(self) -> int:
+        """Micro-steps between two looks of the host at the lanes."""
+
+    @property
+    def segments(self) -> Segments:
+        """What its segments are."""
+
+    def step_limit(self, dlnP: float) -> int:
+        """Micro-steps that no crust has come near; dlnP: longest move, in ln P."""
+
+    def record_columns(self, slots: int) -> int:
+        """Columns of the record of a step; 0 for an engine that keeps none."""
+
+    def init(self, member: Member, network: "Network", settings: Settings) -> Any:
+        """The State of a member at the lowest pressure, with nothing burned yet."""
+
+    def step(self, state: Any, member: Member, network: "Network", settings: Settings) -> tuple[Any, Output]:
+        """The State after one micro-step, and what it records."""

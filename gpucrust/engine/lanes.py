@@ -3,7 +3,6 @@
 All lanes take micro-steps together. What has ended waits, and costs as much as what has not, until a `refill`.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,40 +11,45 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gpucrust.engine.chunk.state import State, initial_state
-from gpucrust.engine.chunk.step import micro_step
 from gpucrust.engine.interface import (
     MAX_SEGMENTS,
     NOWHERE,
-    RECORDED,
     RUNNING,
-    SEGMENT,
-    TRACED,
+    Engine,
     Member,
     Output,
+    ProfileRow,
+    SegmentRow,
     Settings,
+    State,
+    TraceRow,
 )
 from gpucrust.engine.network import Network, drawn_errors
-from gpucrust.engine.slide import STEP_ARRAYS, STEP_SCALARS, SlideState, initial_slide, slide_step
 from gpucrust.status import Status
 from gpucrust.support.persistent_jit import kept
 
 STEPS_PER_SCATTER = 50
 """Micro-steps whose outputs are written to the profiles at once."""
 COUNTED = ("n_steps", "n_reactions", "max_active", "mismatch")
-"""What a state keeps account of, and results tell as it is."""
+"""Of an account: what results tell as it is."""
 
 
 class Lanes(NamedTuple):
     """The batch on the device."""
 
     member: Member
-    state: State | SlideState
-    profile: Array  # (lanes, n_pressure, len(RECORDED))
-    segments: Array  # (lanes, MAX_SEGMENTS, len(SEGMENT))
-    composition: tuple[Array, Array] | None  # (lanes, n_pressure, slots) codes and abundances
+    state: State
+    """Of the engine, with a leading axis of lanes."""
+    profile: Array
+    """(lanes, pressures, len(ProfileRow._fields))."""
+    segments: Array
+    """(lanes, MAX_SEGMENTS, len(SegmentRow._fields)); NaN beyond a lane's last."""
+    composition: tuple[Array, Array] | None
+    """(lanes, pressures, slots) codes and abundances, if they are wanted."""
     trace: Array | None
-    record: Array | None  # (lanes, record, row)
+    """(lanes, reactions, len(TraceRow._fields)), if reactions are to be traced."""
+    record: Array | None
+    """(lanes, steps, columns of the engine), if steps are to be recorded."""
 
 
 @kept
@@ -55,7 +59,7 @@ def start_lanes(
     settings: Settings,
     used: Array | int,
     *,
-    slide: bool,
+    engine: Engine,
     with_composition: bool,
     trace: int,
     record: int,
@@ -69,20 +73,21 @@ def start_lanes(
         n_codes = network.E.shape[1]
         member = member._replace(errors=jax.vmap(lambda errors: drawn_errors(errors, n_codes))(member.errors))
     n_P = network.pressures.shape[0]
-    first = partial(initial_slide, with_ways=record > 0) if slide else initial_state
-    state = jax.vmap(first, in_axes=(0, None, None))(member, network, settings)
-    state = state._replace(status=jnp.where(jnp.arange(lanes) < used, state.status, int(Status.NOT_RUN)))
+    state = jax.vmap(engine.init, in_axes=(0, None, None))(member, network, settings)
+    status = jnp.where(jnp.arange(lanes) < used, state.account.status, int(Status.NOT_RUN))
+    state = state._replace(account=state.account._replace(status=status))
     composition = None
     if with_composition:
-        composition = jnp.zeros((lanes, n_P, slots), state.nuclide.dtype), jnp.zeros((lanes, n_P, slots))
+        composition = jnp.zeros((lanes, n_P, slots), member.nuclide.dtype), jnp.zeros((lanes, n_P, slots))
+    columns = engine.record_columns(slots)
     lanes_here = Lanes(
         member,
         state,
-        jnp.full((lanes, n_P, len(RECORDED)), jnp.nan),
-        jnp.full((lanes, MAX_SEGMENTS, len(SEGMENT)), jnp.nan),
+        jnp.full((lanes, n_P, len(ProfileRow._fields)), jnp.nan),
+        jnp.full((lanes, MAX_SEGMENTS, len(SegmentRow._fields)), jnp.nan),
         composition,
-        jnp.zeros((lanes, trace, len(TRACED))) if trace else None,
-        jnp.full((lanes, record, len(STEP_ARRAYS) * slots + len(STEP_SCALARS)), jnp.nan) if record and slide else None,
+        jnp.zeros((lanes, trace, len(TraceRow._fields))) if trace else None,
+        jnp.full((lanes, record, columns), jnp.nan) if record and columns else None,
     )
     # all of one type, weak types of constants included: else the next program would be compiled twice
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), lanes_here)
@@ -95,24 +100,20 @@ def refill(lanes: Lanes, fresh: Lanes, places: Array) -> Lanes:
 
 
 @partial(kept, donate_first=True)
-def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, *, steps: int, whole: bool) -> Lanes:
-    """`steps` micro-steps of every running lane (fewer if all end); whole: of crusts of one component."""
+def advance(lanes: Lanes, network: Network, settings: Settings, *, engine: Engine, steps: int) -> Lanes:
+    """`steps` micro-steps of every running lane (fewer if all end)."""
     lane = jnp.arange(lanes.profile.shape[0])
+    one_lane = partial(engine.step, network=network, settings=settings)
 
     def one_step(state: Any, _: None) -> tuple[Any, tuple[Output, tuple[Array, Array]]]:
-        running = state.status == RUNNING
-        one_lane: Callable[..., Any]
-        if isinstance(state, SlideState):
-            one_lane = partial(slide_step, network=network, settings=settings, step=dlnP)
-        else:
-            one_lane = partial(micro_step, network=network, settings=settings, whole=whole)
+        running = state.account.status == RUNNING
         new, output = jax.vmap(one_lane)(state, lanes.member)
         new = refill_state(state, new, running)
         lines = ["line", "segment_line", "trace_line"] + ["record_line"] * (output.record_line is not None)
         if lanes.record is None:  # rows that nobody wants would be carried along
             output = output._replace(record_row=None)
         output = output._replace(**{x: jnp.where(running, getattr(output, x), NOWHERE) for x in lines})
-        return new, (output, (new.nuclide, new.Y))
+        return new, (output, (new.stock.nuclide, new.stock.Y))
 
     def body(carry: tuple[Array, Lanes]) -> tuple[Array, Lanes]:
         count, now = carry
@@ -135,7 +136,7 @@ def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, *, 
 
     def goes_on(carry: tuple[Array, Lanes]) -> Array:
         count, now = carry
-        return (count < steps) & jnp.any(now.state.status == RUNNING)
+        return (count < steps) & jnp.any(now.state.account.status == RUNNING)
 
     return jax.lax.while_loop(goes_on, body, (jnp.array(0), lanes))[1]
 
@@ -143,12 +144,12 @@ def advance(lanes: Lanes, network: Network, settings: Settings, dlnP: float, *, 
 @kept
 def results_of(lanes: Lanes, places: Array | np.ndarray) -> dict[str, Any]:
     """What the lanes at `places` have come to, by name."""
-    state = lanes.state
-    results = {name: getattr(state, name) for name in ("status", "switched", *COUNTED)}
+    account = lanes.state.account
+    results = {name: getattr(account, name) for name in ("status", "switched", *COUNTED)}
     results |= {"profile": lanes.profile, "segments": lanes.segments, "trace": lanes.trace, "record": lanes.record}
     results["nuclides"], results["abundances"] = lanes.composition or (None, None)
-    if isinstance(state, SlideState) and lanes.record is not None:
-        results["n_recorded"] = state.n_records
+    if lanes.record is not None:
+        results["n_recorded"] = account.n_recorded
     return jax.tree.map(lambda x: x[places], results)
 
 

@@ -115,6 +115,13 @@ def fusion_index(code: ArrayLike) -> tuple[Array, Array]:
     return jnp.where(fuses, (Z - pycno.Z_LIGHTEST) * FUSION_N + N, 0), fuses
 
 
+def end_of_move(P: Array, grid_index: Array, dlnP: Array | float, network: Network) -> Array:
+    """Where a move from P by at most dlnP in ln P ends, MeV fm^-3: at the next recorded pressure if within reach."""
+    grid = network.pressures
+    P_grid, P_far = grid[jnp.minimum(grid_index, grid.shape[0] - 1)], P * jnp.exp(dlnP)
+    return jnp.where(P_grid <= P_far * (1 + 1e-12), P_grid, P_far)
+
+
 def member_key(seed: int, sample: ArrayLike) -> Array:
     """Key data of a sample's mass errors, (2,) uint32: depends on nothing but seed and sample."""
     return jax.random.key_data(jax.random.fold_in(jax.random.key(seed), sample))

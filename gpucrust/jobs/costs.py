@@ -200,11 +200,7 @@ def calibrate(plan: Plan, chunks: Chunks) -> Calibration:
         began = time.perf_counter()
         evolution = evolve(
             plan.members(numbers),
-            plan.models,
-            plan.sweep.ash_fractions(),
-            plan.pressures,
-            plan.physics,
-            plan.stepper,
+            plan.problem,
             batch=lanes,
             progress=look,
         )

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from gpucrust.engine.ensemble import evolve
-from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
 
@@ -75,7 +75,7 @@ def examine() -> Iterator[Checkup]:
         with jax.default_device(device):
             for _ in range(2):
                 start = time.perf_counter()
-                result = evolve(members, models, ashes, pressures, Physics(), Stepper())
+                result = evolve(members, Problem(models, ashes, pressures, Physics(), Stepper()))
                 times.append(time.perf_counter() - start)
         p = result.profiles
         with jax.enable_x64(True):

@@ -113,11 +113,7 @@ def _compute_stream(
 
     evolve_each(
         plan.members(evolutions),
-        plan.models,
-        plan.sweep.ash_fractions(),
-        plan.pressures,
-        plan.physics,
-        plan.stepper,
+        plan.problem,
         each,
         batch=lanes,
         progress=None if progress is None else within,

@@ -8,13 +8,13 @@ curves at frozen composition between segments; its slopes are differences along 
 engine's segments are such pieces themselves.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.engine.interface import SEGMENT
+from gpucrust.engine.interface import SegmentRow, Segments
 from gpucrust.profiles.ragged import counted
 
 CLOSE = 1e-7
@@ -124,17 +124,19 @@ def _fill(stretches: _Stretches, pressures: np.ndarray, mu_e: np.ndarray, least_
 def _columns(segments: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Crust and columns by name of all segments, P in dyn cm^-2. segments: as of `pieces_of_slides`."""
     crust, row = np.nonzero(~np.isnan(segments[..., 0]))
-    columns = dict(zip(SEGMENT, segments[crust, row].T, strict=True))
+    columns = dict(zip(SegmentRow._fields, segments[crust, row].T, strict=True))
     return crust, columns | {name: columns[name] * DYN_PER_CM2 for name in ("P_start", "P_end")}
 
 
-def pieces_of_slides(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray) -> Pieces:
+def pieces_of_slides(
+    pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray, profiles: Mapping[str, np.ndarray] | None = None
+) -> Pieces:
     """The pieces of crusts of the slide engine: their segments follow each other, one slider (or none) each.
 
     Where mu_e falls at one pressure from the end of a segment to the start of the next, there is a jump between them.
     Segments of one reaction are one piece where only a brief one of another lies between (BRIEF): a curve through the
     ends of the teeth.
-    pressures, dyn cm^-2: (n,) recorded; mu_e, MeV: (crusts, n); segments: (crusts, m, len(SEGMENT)), NaN beyond the
+    pressures, dyn cm^-2: (n,) recorded; mu_e, MeV: (crusts, n); segments: (crusts, m, columns), NaN beyond the
     last of a crust.
     """
     crust, s = _columns(segments)
@@ -160,7 +162,9 @@ def _brief(crust: np.ndarray, s: Mapping[str, np.ndarray]) -> np.ndarray:
     return brief
 
 
-def pieces_between_jumps(pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray) -> Pieces:
+def pieces_between_jumps(
+    pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray, profiles: Mapping[str, np.ndarray] | None = None
+) -> Pieces:
     """The pieces of crusts of one component: composition is frozen between jumps, which are the segments.
 
     Arguments as of `pieces_of_slides`.
@@ -205,7 +209,7 @@ def _slides_of(profile: dict[str, np.ndarray], segments: np.ndarray) -> list[_Sl
     """Segments with their recorded thresholds, without single burns of another reaction in a tooth of theirs."""
     slides: list[_Slide] = []
     for i, row in enumerate(segments[~np.isnan(segments[:, 0])]):
-        end = dict(zip(SEGMENT, row, strict=True))
+        end = dict(zip(SegmentRow._fields, row, strict=True))
         own = (profile["segment"] == i) & (profile["P_threshold"] < end["P_end"])
         now = _Slide(
             label=(end["nuclide"], end["second_nuclide"], end["channel"]),
@@ -228,7 +232,7 @@ def _slides_of(profile: dict[str, np.ndarray], segments: np.ndarray) -> list[_Sl
 
 
 def pieces_of_teeth(
-    pressures: np.ndarray, mu_e: np.ndarray, profiles: Mapping[str, np.ndarray], segments: np.ndarray
+    pressures: np.ndarray, mu_e: np.ndarray, segments: np.ndarray, profiles: Mapping[str, np.ndarray]
 ) -> Pieces:
     """The pieces of crusts of the chunk engine; between two sliding ones a tooth may be left out.
 
@@ -249,3 +253,11 @@ def pieces_of_teeth(
         after = pressures > since
         parts.append((crust, [since, *pressures[after]], [mu_since, *recorded[after]], False))
     return join_pieces(parts)
+
+
+PIECES_OF: Mapping[Segments, Callable[..., Pieces]] = {
+    Segments.SLIDES: pieces_of_slides,
+    Segments.TEETH: pieces_of_teeth,
+    Segments.JUMPS: pieces_between_jumps,
+}
+"""How mu_e(P) is put together, by what an engine's segments are: functions of (pressures, mu_e, segments, profiles)."""

@@ -7,12 +7,13 @@ import numpy as np
 from jax import Array
 
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
+from gpucrust.engine.engines import engine_of
 from gpucrust.engine.evolution import Evolution
-from gpucrust.engine.inputs import sweep_settings
+from gpucrust.engine.inputs import matter_of
 from gpucrust.physics import eos
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.physics.slopes import frozen_slope, nodiff_slope
-from gpucrust.profiles.curves import Pieces, pieces_between_jumps, pieces_of_slides, pieces_of_teeth
+from gpucrust.profiles.curves import PIECES_OF, Pieces
 from gpucrust.profiles.layers import (
     Layers,
     depth_times_g,
@@ -47,21 +48,16 @@ def _at_recorded_pressures(n_b: Array, mixture: Mixture, matter: Matter) -> tupl
 
 
 def _pieces(plan: Plan, evolution: Evolution, mu_e: np.ndarray, good: np.ndarray) -> Pieces:
-    """The pieces of mu_e(P) of the evolutions `good`, by the engine that they are of."""
-    segments = evolution.segments[good]
-    if plan.physics.one_component:
-        return pieces_between_jumps(plan.pressures, mu_e, segments)
-    if plan.stepper.engine == "slide":
-        return pieces_of_slides(plan.pressures, mu_e, segments)
-    return pieces_of_teeth(
-        plan.pressures, mu_e, {name: values[good] for name, values in evolution.profiles.items()}, segments
-    )
+    """The pieces of mu_e(P) of the evolutions `good`, by what the segments of their engine are."""
+    profiles = {name: values[good] for name, values in evolution.profiles.items()}
+    kind = engine_of(plan.physics, plan.stepper).segments
+    return PIECES_OF[kind](plan.pressures, mu_e, evolution.segments[good], profiles)
 
 
 def analyse(plan: Plan, evolution: Evolution) -> Analysis:
     """Slopes, regimes and layers of all evolutions. float64 must be on."""
     p, P = evolution.profiles, plan.pressures
-    matter = sweep_settings(plan.physics, plan.stepper).matter
+    matter = matter_of(plan.physics)
     mixture = Mixture(p["Y_e"], p["Y_n"], p["Y_z53"])
     mu_e, nodiff, frozen = (np.asarray(x) for x in _at_recorded_pressures(p["n_b"], mixture, matter))
     ratio, depth_g = np.full_like(mu_e, np.nan), np.full_like(mu_e, np.nan)

@@ -3,7 +3,7 @@
 import jax
 
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.engine.inputs import sweep_settings
+from gpucrust.engine.inputs import matter_of
 from gpucrust.physics.ground_state import GroundState, ground_state
 from gpucrust.sweep.plan import Plan
 
@@ -13,5 +13,5 @@ def ground_states(plan: "Plan") -> list[GroundState]:
     if not (plan.sweep.output.profiles and plan.sweep.output.ground_state):
         return []
     with jax.enable_x64(True):
-        matter = sweep_settings(plan.physics, plan.stepper).matter
+        matter = matter_of(plan.physics)
         return [ground_state(model.mixed, plan.pressures / DYN_PER_CM2, matter) for model in plan.models]

@@ -17,7 +17,7 @@ from jax import Array
 
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.engine.evolution import Evolution
-from gpucrust.engine.inputs import sweep_settings
+from gpucrust.engine.inputs import matter_of
 from gpucrust.physics import diffusion, eos
 from gpucrust.profiles.equilibrium import Analysis, analyse
 from gpucrust.profiles.layers import largest_within, mean_within
@@ -129,7 +129,7 @@ def _flux_over_g(n_b: Array, Y_n: Array, Y: Array, R: Array) -> Array:
 
 def _profiles(plan: Plan, evolution: Evolution, found: Analysis, J_n: np.ndarray) -> np.ndarray:
     """The columns PROFILE, (evolution, column, pressure)."""
-    matter = sweep_settings(plan.physics, plan.stepper).matter
+    matter = matter_of(plan.physics)
     p = evolution.profiles
     columns = {
         "n_b": p["n_b"],

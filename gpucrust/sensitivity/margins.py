@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gpucrust.engine.chunk.step import Y_REACTS
+from gpucrust.engine.interface import Y_REACTS
+from gpucrust.engine.slide.record import Amount, Move
 from gpucrust.nuclide import N_STRIDE
 from gpucrust.physics import pycno
 from gpucrust.physics.reactions import (
@@ -26,7 +27,7 @@ from gpucrust.physics.reactions import (
     THRESHOLD,
     channel_energies,
 )
-from gpucrust.sensitivity.tape import PADDING, Amount, Move, Record, nuclide_label, reaction_label
+from gpucrust.sensitivity.tape import PADDING, Record, nuclide_label, reaction_label
 
 MAX_CASCADE = 60
 FAR = -1e-3

@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 
 from gpucrust.constants import DYN_PER_CM2, RHO_PER_N_B
+from gpucrust.engine.slide.record import Amount, Move
 from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics import diffusion, eos, reactions
 from gpucrust.physics.eos import Mixture
@@ -32,7 +33,7 @@ from gpucrust.sensitivity.replay import (
     replay,
     threshold_value,
 )
-from gpucrust.sensitivity.tape import Amount, Move, Record
+from gpucrust.sensitivity.tape import Record
 from gpucrust.support.precision import needs_x64
 
 MAX_LAYERS = 64

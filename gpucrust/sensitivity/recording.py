@@ -15,15 +15,16 @@ from jax import Array
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.evolution import Evolution, recorded_steps
-from gpucrust.engine.inputs import Members, Physics, Stepper, sweep_settings
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper, matter_of
 from gpucrust.engine.slide.cascade import FUSION_THRESHOLD, deed_of
+from gpucrust.engine.slide.record import NEUTRONS, Amount, Move
 from gpucrust.masses import MassModel
 from gpucrust.nuclide import N_STRIDE, nuclide_Z
 from gpucrust.physics import eos
 from gpucrust.physics.eos import Matter
 from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNELS, THRESHOLD
 from gpucrust.sensitivity.replay import Parameters, energy_change, mixture_of, threshold_of, threshold_value
-from gpucrust.sensitivity.tape import NEUTRONS, PRODUCT, Amount, Move, Record, bucket, pad_steps
+from gpucrust.sensitivity.tape import PRODUCT, Record, bucket, pad_steps
 from gpucrust.status import Status
 
 LANDED = 1e-9
@@ -51,7 +52,7 @@ def record_crusts(
         own = Members(*(getattr(members, f.name)[some] for f in fields(members)))
         while True:
             recorded = replace(stepper, engine="slide", landed=LANDED, record=room, composition=False)
-            evolution = evolve(own, models, ashes, pressures, physics, recorded)
+            evolution = evolve(own, Problem(models, ashes, pressures, physics, recorded))
             assert evolution.n_recorded is not None
             if evolution.n_recorded.max() <= room:
                 break
@@ -72,46 +73,46 @@ def record_of(
     A first step is put before them: the ash at that pressure, before anything burns.
     """
     s = recorded_steps(evolution, member)
-    amount, move, limit = (s[name].astype(int) for name in ("amount_kind", "pressure_kind", "limit"))
-    opposed = s["ratio"] > 0
+    amount, move, limit = (x.astype(int) for x in (s.amount_kind, s.pressure_kind, s.limit))
+    opposed = s.ratio > 0
     # rounding leaves something of a stock that has been used up
     used_up = amount == Amount.USED_UP
-    Y, Y_n = s["Y"].copy(), np.where(used_up & (limit == NEUTRONS), 0.0, s["Y_n"])
+    Y, Y_n = s.Y.copy(), np.where(used_up & (limit == NEUTRONS), 0.0, s.Y_n)
     rows = np.flatnonzero(used_up & (limit >= 0))
     Y[rows, limit[rows]] = 0.0
     nothing = np.zeros(Y.shape[1])
-    Y_start = Y[0] - s["d"][0] * s["net"][0]
+    Y_start = Y[0] - s.d[0] * s.net[0]
     Y_start = np.where(Y_start > 1e-12, Y_start, 0.0)
-    n_b = density_of(P_start, s["nuclide"][0].astype(int), Y_start, sweep_settings(physics, Stepper()).matter)
+    n_b = density_of(P_start, s.nuclide[0].astype(int), Y_start, matter_of(physics))
 
     def begin(first: object, rest: np.ndarray) -> np.ndarray:
         return np.concatenate([np.asarray(first, rest.dtype)[None], rest])
 
-    def named(*names: str) -> np.ndarray:
-        return np.stack([s[name] for name in names], axis=1).astype(int)
+    def together(*columns: np.ndarray) -> np.ndarray:
+        return np.stack(columns, axis=1).astype(int)
 
-    grid_index, no_rival = s["grid_index"].astype(int), np.full((len(move), 1), -1)
+    grid_index, no_rival = s.grid_index.astype(int), np.full((len(move), 1), -1)
     record = Record(
-        nuclide=begin(s["nuclide"][0], s["nuclide"]).astype(int),
-        net=begin(nothing, s["net"] - s["ratio"][:, None] * s["net2"]),
-        net_Y_n=begin(0.0, s["net_Y_n"] - np.where(opposed, s["ratio"] * s["net2_Y_n"], 0.0)),
-        net2=begin(nothing, np.where(opposed[:, None], s["net2"], 0.0)),
-        net2_Y_n=begin(0.0, np.where(opposed, s["net2_Y_n"], 0.0)),
-        trigger=begin([-1] * 3, named("first", "second", "channel")),
-        event=begin([-1] * 4, np.append(named("event_first", "event_second", "event_channel"), no_rival, axis=1)),
+        nuclide=begin(s.nuclide[0], s.nuclide).astype(int),
+        net=begin(nothing, s.net - s.ratio[:, None] * s.net2),
+        net_Y_n=begin(0.0, s.net_Y_n - np.where(opposed, s.ratio * s.net2_Y_n, 0.0)),
+        net2=begin(nothing, np.where(opposed[:, None], s.net2, 0.0)),
+        net2_Y_n=begin(0.0, np.where(opposed, s.net2_Y_n, 0.0)),
+        trigger=begin([-1] * 3, together(s.first, s.second, s.channel)),
+        event=begin([-1] * 4, np.append(together(s.event_first, s.event_second, s.event_channel), no_rival, axis=1)),
         amount=begin(Amount.NONE, amount),
         move=begin(Move.GIVEN, move),
         limit=begin(NEUTRONS, limit),
-        P=begin(P_start, s["P"]),
-        n_b=begin(n_b, s["n_b"]),
+        P=begin(P_start, s.P),
+        n_b=begin(n_b, s.n_b),
         Y=begin(Y_start, Y),
         Y_n=begin(0.0, Y_n),
-        d=begin(0.0, s["d"]),
-        heat=begin(0.0, s["heat"]),
+        d=begin(0.0, s.d),
+        heat=begin(0.0, s.heat),
         grid_index=begin(-1 if 0 in grid_index else 0, grid_index),
         Y_start=Y_start,
     )
-    return with_events(record, begin([0, 0], named("deed", "other_deed")), step, parameters)
+    return with_events(record, begin([0, 0], together(s.deed, s.other_deed)), step, parameters)
 
 
 @jax.jit

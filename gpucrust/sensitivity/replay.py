@@ -26,11 +26,12 @@ from jax.typing import ArrayLike
 
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.engine.fusion import burn_conditions
+from gpucrust.engine.slide.record import Amount, Move
 from gpucrust.nuclide import N_STRIDE, nuclide_Z
 from gpucrust.physics import eos, pycno, reactions
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
-from gpucrust.sensitivity.tape import PRODUCT, Amount, Move, Record
+from gpucrust.sensitivity.tape import PRODUCT, Record
 from gpucrust.support.precision import needs_x64
 
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gpucrust.engine.slide.record import Move
 from gpucrust.schema import Regime
 from gpucrust.sensitivity.outputs import MAX_LAYERS, Outputs, Structure
-from gpucrust.sensitivity.tape import Move, Record, nuclide_label, reaction_label
+from gpucrust.sensitivity.tape import Record, nuclide_label, reaction_label
 from gpucrust.support.nearest import nearest
 from gpucrust.sweep.config import SweepError
 

@@ -7,38 +7,18 @@ inputs such as masses enter through d and P alone, which two conditions a step d
 
 import hashlib
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gpucrust.engine.slide.record import NEUTRONS, Amount, Move
 from gpucrust.nuclide import ELEMENTS, N_STRIDE
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 
-NEUTRONS = -1
-"""In place of a slot: the free neutrons."""
-PRODUCT = 13
+PRODUCT = CHANNELS + 1
 """In place of a channel: a fusion makes the second nuclide and sets more neutrons free, rather than the first."""
 PADDING = -1
 """Amount kind of lines beyond the last step."""
-
-
-class Amount(IntEnum):
-    """What determines the amount of a step."""
-
-    NONE = 0  # frozen composition
-    MARGINAL = 1  # the trigger's affinity, or ln(tau/t_acc) of a fusion, has its recorded value (about 0) afterwards
-    USED_UP = 2  # a stock ends
-    SHARE = 3  # the recorded share of the limiting stock: a bite of a burn that runs away
-
-
-class Move(IntEnum):
-    """What determines the pressure after a step."""
-
-    BURN = 0  # it stays
-    GIVEN = 1  # a recorded pressure, or a bounded step
-    EVENT = 2  # `event` becomes possible, or a packet takes another way by it: its affinity keeps its recorded value
-    STOCK = 3  # the limiting stock ends while the trigger is marginal
 
 
 class Record(NamedTuple):

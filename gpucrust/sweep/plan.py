@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
 from gpucrust.engine.sizes import LANE_GROUP
 from gpucrust.masses import MassModel, MissingTableError, load_model
 from gpucrust.nuclide import ELEMENTS
@@ -112,13 +112,18 @@ class Plan:
         """Accuracy, and what to record."""
         s = self.sweep.stepper
         return Stepper(
-            engine="chunk" if self.sweep.physics.one_component else s.engine,
+            engine=s.engine,
             step=s.step,
             chunk=s.chunk,
             slots=s.slots,
             max_steps=s.max_steps,
             composition=self.sweep.output.composition,
         )
+
+    @property
+    def problem(self) -> Problem:
+        """What all its evolutions share."""
+        return Problem(self.models, self.sweep.ash_fractions(), self.pressures, self.physics, self.stepper)
 
     def blocks(self) -> Iterator[Block]:
         """All members in blocks of about BLOCK_BYTES, in order; they depend on nothing but the sweep."""

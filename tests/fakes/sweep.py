@@ -46,9 +46,7 @@ def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     (folder / "s.toml").write_text(SWEEP)
     plan = make_plan(sweep.load_sweep(folder / "s.toml"))
-    evolution = evolve(
-        plan.evolutions, plan.models, plan.sweep.ash_fractions(), plan.pressures, plan.physics, plan.stepper
-    )
+    evolution = evolve(plan.evolutions, plan.problem)
     replay.record(folder / "recorded", plan.evolutions, evolution)
     return folder
 

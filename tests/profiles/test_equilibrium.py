@@ -7,8 +7,8 @@ import gpucrust
 from ensembles import ASHES, G_MDOT
 from gpucrust.constants import ATOMIC_MASS_UNIT_GRAM, DYN_PER_CM2, RHO_PER_N_B
 from gpucrust.engine.ensemble import evolve
-from gpucrust.engine.inputs import Members, Physics, Stepper
-from gpucrust.engine.interface import SEGMENT
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
+from gpucrust.engine.interface import SegmentRow
 from gpucrust.masses import load_model
 from gpucrust.physics import eos, ground_state
 from gpucrust.physics.slopes import nodiff_slope
@@ -193,9 +193,12 @@ def test_lattice_moves_the_first_threshold_by_the_closed_form(lattice):
     one = Members(*(np.zeros(1, int) for _ in range(2)), np.zeros(1), np.zeros(1, int), np.ones(1))
     physics = Physics(pycno=False, lattice=lattice)
     result = evolve(
-        one, [model], [{(26, 30): 1.0}], np.geomspace(3e26, 2e27, 20), physics, Stepper(chunk=0.002, engine="chunk")
+        one,
+        Problem(
+            [model], [{(26, 30): 1.0}], np.geomspace(3e26, 2e27, 20), physics, Stepper(chunk=0.002, engine="chunk")
+        ),
     )
-    found = result.segments[0, 0, SEGMENT.index("mu_e_start")]
+    found = result.segments[0, 0, SegmentRow._fields.index("mu_e_start")]
     threshold = model.mixed[25, 31] - model.mixed[26, 30]
     K = 1.444231 * 197.3269804 / 137.035999084
     shift = 0.0

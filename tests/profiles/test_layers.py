@@ -8,8 +8,8 @@ import pytest
 import gpucrust
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.engine.ensemble import evolve
-from gpucrust.engine.inputs import Members, Physics, Stepper
-from gpucrust.engine.interface import SEGMENT
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
+from gpucrust.engine.interface import SegmentRow
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
 from gpucrust.physics.diffusion import nodiff_slope
@@ -59,7 +59,7 @@ def sawtooth(chunk, R=0.2, begin=2e30, end=4e30):
         "mu_e_threshold": np.where(sliding, at_teeth[last], 0.0),
     }
     row = [np.exp(x0) / DYN_PER_CM2, 30.0, np.exp(teeth[-1]) / DYN_PER_CM2, at_teeth[-1], after[-1], 1.0, 0.0, 4.0, 0.0]
-    segments = np.full((4, len(SEGMENT)), np.nan)
+    segments = np.full((4, len(SegmentRow._fields)), np.nan)
     segments[0] = row
     return mu_e, profile, segments, np.exp(teeth[-1])
 
@@ -71,7 +71,7 @@ def sawtooth(chunk, R=0.2, begin=2e30, end=4e30):
 def test_slope_of_a_sawtooth_is_that_of_its_envelope(chunk, R, regime):
     mu_e, profile, segments, end = sawtooth(chunk, R)
     profile = {name: values[None] for name, values in profile.items()}
-    pieces = pieces_of_teeth(P, mu_e[None], profile, segments[None])
+    pieces = pieces_of_teeth(P, mu_e[None], segments[None], profile)
     ratios = ratios_along(pieces, P, NODIFF[None])
     layers = find_layers(pieces, ratios, P)
     broken = layers.regime != Regime.EQUILIBRIUM
@@ -309,16 +309,16 @@ def test_slopes_along_segments_are_those_of_the_marginal_reaction():
     pressures = recorded_pressures(5e29, 3e31, 0.01)
     ones = np.ones(3, int)
     everyone = Members(np.arange(3), 0 * ones, np.zeros(3), 0 * ones, 6e18 * ones)
-    result = evolve(everyone, models, [{(26, 30): 1.0}], pressures, Physics(), Stepper(0.002, engine="chunk"))
+    result = evolve(everyone, Problem(models, [{(26, 30): 1.0}], pressures, Physics(), Stepper(0.002, engine="chunk")))
     p, checked = result.profiles, 0
     n_e, n_n = p["n_b"] * p["Y_e"], p["n_b"] * p["Y_n"]
     mu_e = np.asarray(eos.electron_chemical_potential(n_e))
     nodiff = np.asarray(nodiff_slope(1 - p["Y_n"], p["Y_e"], p["n_b"])) / DYN_PER_CM2
-    pieces = pieces_of_teeth(pressures, mu_e, p, result.segments)
+    pieces = pieces_of_teeth(pressures, mu_e, result.segments, p)
     ratios = equilibrium_ratio_profile(pieces, ratios_along(pieces, pressures, nodiff), pressures, np.ones_like(nodiff))
     for m, R in enumerate(ratios):
         for i, row in enumerate(result.segments[m][~np.isnan(result.segments[m][:, 0])]):
-            segment = dict(zip(SEGMENT, row, strict=True))
+            segment = dict(zip(SegmentRow._fields, row, strict=True))
             start, end = segment["P_start"] * DYN_PER_CM2, segment["P_end"] * DYN_PER_CM2
             inside = (p["segment"][m] == i) & (pressures > start * 1.015) & (pressures < end / 1.015)
             if segment["channel"] == 12 or inside.sum() < 4:

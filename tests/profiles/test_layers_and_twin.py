@@ -35,7 +35,7 @@ def plan():
 def evolution(plan):
     """216 crusts, of which those of the ash `edge` fail."""
     everyone = plan.evolutions
-    result = evolve(everyone, plan.models, plan.sweep.ash_fractions(), plan.pressures, plan.physics, plan.stepper)
+    result = evolve(everyone, plan.problem)
     np.testing.assert_array_equal(result.status == Status.CHART_EDGE, everyone.ash == 2)
     assert np.all(result.status[everyone.ash < 2] <= Status.SWITCHED_TO_MIXED)
     return result

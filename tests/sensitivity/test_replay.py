@@ -10,6 +10,7 @@ import pytest
 import recorded_crusts as recorded
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.engine.inputs import Physics
+from gpucrust.engine.slide.record import Amount, Move
 from gpucrust.masses import load_model
 from gpucrust.masses.liquid_drop import MB_REFIT
 from gpucrust.nuclide import N_STRIDE
@@ -19,7 +20,7 @@ from gpucrust.sensitivity.outputs import Outputs
 from gpucrust.sensitivity.parameters import family_of
 from gpucrust.sensitivity.replay import mixture_of, replay
 from gpucrust.sensitivity.selection import thresholds
-from gpucrust.sensitivity.tape import Amount, Move, pad_steps, sequence_hash
+from gpucrust.sensitivity.tape import pad_steps, sequence_hash
 from recorded_crusts import MDOT, STEP, G, record_models, shifted
 from twins import slide
 

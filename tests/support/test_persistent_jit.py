@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gpucrust.engine.ensemble import evolve
-from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
 from gpucrust.masses import load_model
 from gpucrust.support import cache
 from gpucrust.support import persistent_jit as programs
@@ -205,7 +205,7 @@ def test_crusts_are_the_same_bits(folder):
     stepper = Stepper(step=0.05, slots=12, composition=True, trace=50)
 
     def crusts():
-        return evolve(members, models, ashes, pressures, Physics(sigma=0.5), stepper, batch=8)
+        return evolve(members, Problem(models, ashes, pressures, Physics(sigma=0.5), stepper), batch=8)
 
     kept = crusts()
     names = {path.name.split("-")[0] for path in kept_files(folder)}

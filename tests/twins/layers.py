@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from gpucrust.constants import DYN_PER_CM2
-from gpucrust.engine.interface import SEGMENT
+from gpucrust.engine.interface import SegmentRow
 from gpucrust.profiles.curves import BRIEF, CLOSE, LEAST_JUMP, SLIDE_JUMP
 from gpucrust.profiles.layers import BAND, BOUNDS
 from gpucrust.schema import Regime
@@ -18,7 +18,7 @@ def pieces_of_slides(pressures, mu_e, segments):
     curve through the ends of the teeth.
     """
     pieces, before, join = [], None, False
-    rows = [dict(zip(SEGMENT, row, strict=True)) for row in segments[~np.isnan(segments[:, 0])]]
+    rows = [dict(zip(SegmentRow._fields, row, strict=True)) for row in segments[~np.isnan(segments[:, 0])]]
     left_out = set()
     for i in range(1, len(rows) - 1):
         a, b, c = rows[i - 1 : i + 2]

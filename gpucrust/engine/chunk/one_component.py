@@ -15,7 +15,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from gpucrust.constants import NEUTRON_EXCESS
-from gpucrust.engine.chunk.state import State
+from gpucrust.engine.chunk.conversion import Conversion
+from gpucrust.engine.chunk.state import ChunkState
 from gpucrust.engine.chunk.urgent import Reaction
 from gpucrust.engine.interface import Y_REACTS, Member, Settings
 from gpucrust.engine.network import Network, channel_row, nuclide_energy
@@ -61,7 +62,7 @@ def affinity(
 def convert_all(
     reaction: Reaction,
     happens: Array,
-    state: State,
+    state: ChunkState,
     mixture: Mixture,
     member: Member,
     network: Network,
@@ -69,14 +70,14 @@ def convert_all(
 ) -> Reaction:
     """The reaction made by every nucleus and followed at constant pressure until no step lowers the Gibbs energy."""
     matter, dZ, k = settings.matter, jnp.asarray(CHANNEL_DZ), jnp.asarray(CHANNEL_K)
-    parent = state.nuclide[reaction.first]
+    parent = state.stock.nuclide[reaction.first]
     nuclei = jnp.where(reaction.channel == CHANNELS, 2, 1)
-    amount = state.Y[reaction.first] / nuclei
+    amount = state.stock.Y[reaction.first] / nuclei
 
     def gibbs_energy_of(code: Array, free: Array) -> Array:
         """Per baryon, MeV, once all nuclei are this nuclide and so many neutrons are free of each."""
         Z = nuclide_Z(code)
-        after = Mixture(amount * jnp.maximum(Z, 1), state.Y_n + free * amount, amount * reactions.z53(Z))
+        after = Mixture(amount * jnp.maximum(Z, 1), state.stock.Y_n + free * amount, amount * reactions.z53(Z))
         n_b = density_after(state.P, state.n_b, mixture, after, matter)
         E = amount * nuclide_energy(code, member.model, network, member.errors)
         return gibbs_energy(E, n_b, after, matter)
@@ -99,3 +100,14 @@ def convert_all(
     return reaction._replace(
         daughter=daughter, k=free, amount=amount, energy=released / amount, mismatch=jnp.array(0.0)
     )
+
+
+def all_amounts(state: ChunkState, member: Member) -> tuple[Array, Array]:
+    """All of a nuclide, by the channels of 1990."""
+    Y = state.stock.Y
+    amount = jnp.broadcast_to(Y, (CHANNELS, Y.shape[0]))
+    return amount, (Y > Y_REACTS) & jnp.asarray(CHANNEL_OPEN)[:, None]
+
+
+ALL_AT_ONCE = Conversion(all_amounts, affinity, convert_all, density_after)
+"""All nuclei of the crust at once."""

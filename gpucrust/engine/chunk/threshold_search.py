@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.chunk.state import State
+from gpucrust.engine.chunk.state import ChunkState
 from gpucrust.engine.fusion import Fusions, burn_conditions, ln_burn_time, ln_burn_time_slope
 from gpucrust.engine.interface import Member, Settings
 from gpucrust.physics import eos, pycno
@@ -41,7 +41,7 @@ def crossings_of(
     g: Array,
     amount: Array,
     possible: Array,
-    state: State,
+    state: ChunkState,
     mixture: Mixture,
     fusions: Fusions | None,
     ln_tau: Array | None,
@@ -54,12 +54,12 @@ def crossings_of(
     """
     matter, n_b = settings.matter, state.n_b
     k = CHANNEL_K[:, None]
-    n_half = n_b * jnp.maximum(state.Y_n + k * amount / 2, 0.0)
+    n_half = n_b * jnp.maximum(state.stock.Y_n + k * amount / 2, 0.0)
     stiffness = eos.electron_stiffness(n_b * jnp.asarray(mixture.Y_e))
     slope = CHANNEL_DZ[:, None] * stiffness + k * eos.neutron_stiffness(n_half, matter)
     h, slope, possible = (g - LANDING).ravel(), slope.ravel(), possible.ravel()
     if fusions is not None and ln_tau is not None:
-        conditions = burn_conditions(n_b, mixture, jnp.sum(state.Y))
+        conditions = burn_conditions(n_b, mixture, jnp.sum(state.stock.Y))
         slope_P = eos.pressure_slope(n_b, mixture, matter) / state.P
         h = jnp.concatenate([h, ln_tau - jnp.log(state.P / member.g_mdot) - LN_LANDING])
         slope = jnp.concatenate([slope, ln_burn_time_slope(fusions, conditions) - slope_P])
@@ -78,7 +78,7 @@ def next_density(
     affinity: Callable[..., Array],
     amount: Array,
     dz53: Array,
-    state: State,
+    state: ChunkState,
     mixture: Mixture,
     fusions: Fusions | None,
     member: Member,
@@ -101,14 +101,16 @@ def next_density(
     index = jnp.argmin(step)
     foreseen = back | (x + step[index] < high)
 
-    n_channels, slots = amount.size, state.Y.shape[0]
+    n_channels, slots = amount.size, state.stock.Y.shape[0]
     flat = jnp.minimum(index, n_channels - 1)
     channel, slot = flat // slots, flat % slots
     dZ, k = jnp.asarray(CHANNEL_DZ)[channel], jnp.asarray(CHANNEL_K)[channel]
 
     def distance(x: Array) -> Array:
         n_b = jnp.exp(x)
-        g = affinity(state.dE[channel, slot], dZ, k, dz53[channel, slot], amount[channel, slot], n_b, mixture, matter)
+        g = affinity(
+            state.stock.dE[channel, slot], dZ, k, dz53[channel, slot], amount[channel, slot], n_b, mixture, matter
+        )
         if fusions is None:
             return g - LANDING
         pair = jnp.maximum(index - n_channels, 0)
@@ -119,7 +121,7 @@ def next_density(
             ln_offset=fusions.ln_offset[pair],
             ln_density=None if fusions.ln_density is None else fusions.ln_density[pair],
         )
-        ln_tau = ln_burn_time(this, burn_conditions(n_b, mixture, jnp.sum(state.Y)), n_b)
+        ln_tau = ln_burn_time(this, burn_conditions(n_b, mixture, jnp.sum(state.stock.Y)), n_b)
         ln_ratio = ln_tau - jnp.log(eos.pressure(n_b, mixture, matter) / member.g_mdot)
         return jnp.where(index < n_channels, g - LANDING, ln_ratio - LN_LANDING)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gpucrust.constants import NEUTRON_EXCESS
-from gpucrust.engine.chunk.state import State
+from gpucrust.engine.chunk.state import ChunkState
 from gpucrust.engine.fusion import Fusions, fuse
 from gpucrust.engine.interface import Member, Settings
 from gpucrust.engine.network import Network
@@ -30,7 +30,7 @@ class Reaction(NamedTuple):
     mismatch: Array  # energy taken from one table less that taken from the policy's, MeV per reaction
 
 
-def most_urgent_channel(state: "State", amount: Array, g: Array, allowed: Array) -> tuple[Reaction, Array]:
+def most_urgent_channel(state: ChunkState, amount: Array, g: Array, allowed: Array) -> tuple[Reaction, Array]:
     """The allowed channel of the lowest class and most negative affinity, and its class (inf if none is allowed).
 
     amount, g, allowed: (12, slots). Ties go to the lowest channel index.
@@ -43,36 +43,36 @@ def most_urgent_channel(state: "State", amount: Array, g: Array, allowed: Array)
         first=slot,
         second=slot,
         channel=channel,
-        daughter=state.nuclide[slot] + dZ * N_STRIDE - dZ - k,
+        daughter=state.stock.nuclide[slot] + dZ * N_STRIDE - dZ - k,
         k=k,
         amount=amount[channel, slot],
         energy=-g[channel, slot],
-        mismatch=state.dE_mixed[channel, slot] - state.dE[channel, slot],
+        mismatch=state.dE_mixed[channel, slot] - state.stock.dE[channel, slot],
     )
     return reaction, lowest
 
 
 def fastest_fusion(
-    state: "State",
+    state: ChunkState,
     fusions: Fusions,
     ln_tau: Array,
     mixture: Mixture,
-    member: "Member",
+    member: Member,
     network: Network,
-    settings: "Settings",
+    settings: Settings,
 ) -> tuple[Reaction, Array]:
     """The fusion of shortest burn time that is faster than compression and releases energy, and its class.
 
     ln_tau: (pairs,) ln of burn times in s. The class is inf if there is no such fusion.
     """
     matter: Matter = settings.matter
-    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(state.n_b * state.Y_n, matter)
+    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(state.n_b * state.stock.Y_n, matter)
     ell = reactions.lattice_chemical_potential(state.n_b * mixture.Y_e, matter)
     first, second = jnp.asarray(fusions.first), jnp.asarray(fusions.second)
     burning = fusions.possible & (ln_tau < jnp.log(state.P / member.g_mdot))
 
     def products(pair: Array) -> tuple[Array, Array, Array]:
-        parents = jnp.stack([state.nuclide[first[pair]], state.nuclide[second[pair]]])
+        parents = jnp.stack([state.stock.nuclide[first[pair]], state.stock.nuclide[second[pair]]])
         return fuse(parents, mu_n, ell, member.model, network, member.errors)
 
     # Nearly always the fastest pair releases energy and the loop runs once; a pair that does not is passed over.
@@ -89,7 +89,7 @@ def fastest_fusion(
         search_goes_on, try_next, (burning, zero, zero, zero, jnp.array(0.0))
     )
     i, j = first[pair], second[pair]
-    most = jnp.where(i == j, 0.5, 1.0) * jnp.minimum(state.Y[i], state.Y[j])
+    most = jnp.where(i == j, 0.5, 1.0) * jnp.minimum(state.stock.Y[i], state.stock.Y[j])
     reaction = Reaction(
         first=i,
         second=j,

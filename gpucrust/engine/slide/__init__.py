@@ -6,7 +6,7 @@ burns at constant pressure, by class, until it is marginal in turn or used up; t
 other burn together in the ratio that leaves mu_e and mu_n as they are.
 """
 
-from gpucrust.engine.slide.state import STEP_ARRAYS, STEP_SCALARS, SlideState, initial_slide
-from gpucrust.engine.slide.step import slide_step
+from gpucrust.engine.slide.engine import SlideEngine
+from gpucrust.engine.slide.record import Amount, Move, StepRow, steps_by_name
 
-__all__ = ["STEP_ARRAYS", "STEP_SCALARS", "SlideState", "initial_slide", "slide_step"]
+__all__ = ["Amount", "Move", "SlideEngine", "StepRow", "steps_by_name"]

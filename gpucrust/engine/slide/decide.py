@@ -60,7 +60,7 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
     error_P = jnp.abs(jnp.log(eos.pressure(view.n_b, view.sums.mixture, settings.matter) / state.P_trial))
     first, second = slots_of(state.slider, state)
     sliding_fusion = state.slider.channel == CHANNELS
-    ratio = view.ratio[pair_index(first, second, state.Y.shape[0])]
+    ratio = view.ratio[pair_index(first, second, state.stock.Y.shape[0])]
     h = jnp.where(sliding_fusion, ratio, view.g[jnp.clip(state.slider.channel, 0, CHANNELS - 1), first])
     # (a fusion whose parents have been used up has no burn time)
     solved = (error_P < SOLVED_P) & (~state.root | (jnp.abs(h) < SOLVED_H) | jnp.isinf(h))
@@ -69,7 +69,7 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
 
     urgent, following = most_urgent(view, network), next_slider(state, view, network)
     landed = accepted & state.moving & urgent.found
-    near, pair = PER_LN_P * settings.landed, pair_index(urgent.first, urgent.second, state.Y.shape[0])
+    near, pair = PER_LN_P * settings.landed, pair_index(urgent.first, urgent.second, state.stock.Y.shape[0])
     fast = (view.ratio[pair] < FUSION_THRESHOLD - near) & (state.ratio[pair] < FUSION_THRESHOLD)
     late = landed & (urgent.channel == CHANNELS) & fast
     burns = accepted & ~state.moving & urgent.found
@@ -83,7 +83,7 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
         P_back=P_back,
         urgent=urgent,
         choice=choice,
-        label=choose(choice.found, choice.label(state.nuclide), no_label()),
+        label=choose(choice.found, choice.label(state.stock.nuclide), no_label()),
         landed=landed,
         late=late,
         quiet=accepted & state.moving & ~urgent.found,
@@ -94,7 +94,7 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
 
 def slots_of(label: Label, state: SlideState) -> tuple[Array, Array]:
     """Slots of a reaction's parents, whether or not any are left."""
-    return jnp.argmax(state.nuclide == label.first), jnp.argmax(state.nuclide == label.second)
+    return jnp.argmax(state.stock.nuclide == label.first), jnp.argmax(state.stock.nuclide == label.second)
 
 
 class Arrival(NamedTuple):
@@ -124,8 +124,8 @@ def follow(state: SlideState, view: View, verdict: Verdict, member: Member, netw
     walking = walks & walk.on
     arrived = walks & ~walking
     nuclide, dE, net, full = settle(state, walk, view, member, network)
-    nuclide, dE = jnp.where(arrived, nuclide, state.nuclide), jnp.where(arrived, dE, state.dE)
-    net = choose(arrived, net, zero_net(state.Y.shape[0]))
+    nuclide, dE = jnp.where(arrived, nuclide, state.stock.nuclide), jnp.where(arrived, dE, state.stock.dE)
+    net = choose(arrived, net, zero_net(state.stock.Y.shape[0]))
     return Arrival(walk, walking, arrived, nuclide, dE, full & arrived, net, change_of(nuclide, net))
 
 

@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.chunk.step import Y_REACTS
 from gpucrust.engine.fusion import Fusions, burn_conditions, fuse, fusions_of, ln_burn_time
-from gpucrust.engine.interface import Y_DROPPED, Member, Settings
+from gpucrust.engine.interface import Y_DROPPED, Y_REACTS, Member, Settings
 from gpucrust.engine.network import Network
 from gpucrust.engine.slide.cascade import FUSION_THRESHOLD, Surroundings, enough_neutrons
 from gpucrust.engine.slide.events import PER_LN_P
@@ -40,17 +39,17 @@ class View(NamedTuple):
 def look(state: SlideState, member: Member, network: Network, settings: Settings) -> View:
     """Affinities and burn times at the trial."""
     matter = settings.matter
-    Y = state.Y + state.d * state.net.Y
+    Y = state.stock.Y + state.d * state.net.Y
     Y = jnp.where(Y > Y_DROPPED, Y, 0.0)
-    Y_n = jnp.maximum(state.Y_n + state.d * state.net.Y_n, 0.0)
-    sums, n_b = sums_of(state.nuclide, Y, Y_n), jnp.exp(state.x)
+    Y_n = jnp.maximum(state.stock.Y_n + state.d * state.net.Y_n, 0.0)
+    sums, n_b = sums_of(state.stock.nuclide, Y, Y_n), jnp.exp(state.x)
     at = potentials_of(n_b, sums, matter)
-    g = channel_affinities(state.dE, nuclide_Z(state.nuclide), at)
+    g = channel_affinities(state.stock.dE, nuclide_Z(state.stock.nuclide), at)
     ln_t_acc = jnp.log(state.P_trial / member.g_mdot)
     here = Surroundings(
-        nuclide=state.nuclide,
+        nuclide=state.stock.nuclide,
         Y=Y,
-        dE=state.dE,
+        dE=state.stock.dE,
         Y_n=Y_n,
         mixture=sums.mixture,
         n_b=n_b,
@@ -62,12 +61,12 @@ def look(state: SlideState, member: Member, network: Network, settings: Settings
         ln_rate_scale=member.ln_rate_scale,
         chunk=member.chunk,
         kept=1 - settings.neutrino_fraction,
-        one_table=state.switched,
+        one_table=state.account.switched,
     )
     open_ = (g < THRESHOLD) & (Y > Y_REACTS) & enough_neutrons(here)[:, None]
     fusions, ratio = None, jnp.full(state.ratio.shape, jnp.inf)
     if network.pairs is not None:
-        fusions = fusions_of(state.nuclide, Y, member.ln_rate_scale, network)
+        fusions = fusions_of(state.stock.nuclide, Y, member.ln_rate_scale, network)
         ln_tau = ln_burn_time(fusions, burn_conditions(n_b, sums.mixture, sums.Y), n_b)
         ratio = jnp.where(fusions.possible, ln_tau - ln_t_acc, jnp.inf)
     return View(Y, sums, n_b, at, g, open_, fusions, ratio, here)
@@ -174,13 +173,13 @@ def crossing(state: SlideState, view: View, settings: Settings) -> tuple[Array, 
     """Whether the move has gone beyond a threshold, and the pressure at which the first such one is expected."""
     near = PER_LN_P * settings.landed
     channel = jnp.arange(CHANNELS)[:, None]
-    own = state.slides & (state.nuclide == state.slider.first) & (channel == state.slider.channel)
-    g_before = channel_affinities(state.dE, nuclide_Z(state.nuclide), state.at)
+    own = state.slides & (state.stock.nuclide == state.slider.first) & (channel == state.slider.channel)
+    g_before = channel_affinities(state.stock.dE, nuclide_Z(state.stock.nuclide), state.at)
     beyond = view.open & (view.g < THRESHOLD - near) & ~own & (g_before >= THRESHOLD)
     part = jnp.where(beyond, (g_before - THRESHOLD + near / 2) / (g_before - view.g), jnp.inf).ravel()
     if view.fusions is not None:
         f = view.fusions
-        first, second = state.nuclide[jnp.asarray(f.first)], state.nuclide[jnp.asarray(f.second)]
+        first, second = state.stock.nuclide[jnp.asarray(f.first)], state.stock.nuclide[jnp.asarray(f.second)]
         sliding_fusion = state.slides & (state.slider.channel == CHANNELS)
         own = sliding_fusion & (first == state.slider.first) & (second == state.slider.second)
         own = own | (sliding_fusion & (first == state.slider.second) & (second == state.slider.first))

@@ -25,7 +25,7 @@ def settle(
 ) -> tuple[Array, Array, Net, Array]:
     """Room for what a finished packet has made: (nuclide, dE, its whole net, whether there was no room)."""
     slot = jnp.arange(view.Y.shape[0])
-    nuclide, dE = state.nuclide, state.dE
+    nuclide, dE = state.stock.nuclide, state.stock.dE
     net, packet, captor = whole_net(walk)
     in_use = (view.Y > 0) | (net.Y != 0) | (state.net.Y != 0) | (state.partner_net.Y != 0)
     full = jnp.array(False)
@@ -37,7 +37,7 @@ def settle(
         here_now = (slot == home) & (amount > 0)
         full = full | ((amount > 0) & jnp.all(in_use) & ~jnp.any(known))
         row, mixed = channel_row(code, member.model, network, member.errors)
-        row = jnp.where(state.switched, mixed, row)
+        row = jnp.where(state.account.switched, mixed, row)
         dE = jnp.where(here_now & ~jnp.any(known), row[:, None], dE)
         return jnp.where(here_now, code, nuclide), dE, net_Y + amount * here_now, in_use | here_now, full
 

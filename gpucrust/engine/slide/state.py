@@ -6,46 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.interface import RUNNING, SEGMENT, Member, Settings
+from gpucrust.engine.interface import Account, Member, Settings, Stock, new_account
 from gpucrust.engine.network import Network, channel_row
 from gpucrust.engine.slide.cascade import Net, Walk, resting_walk, zero_net
 from gpucrust.engine.slide.events import Search, new_search
+from gpucrust.engine.slide.record import Amount
 from gpucrust.physics import eos
 from gpucrust.physics.potentials import Potentials, potentials_of, sums_of
-from gpucrust.status import Status
-
-NOTHING_GOES, TO_MARGIN, TO_THE_END, IN_PART = range(4)
-"""What decides the amount of a step: no reaction, a marginal trigger, a stock used up, the bound of BITE."""
-SAME_P, GIVEN_P, AT_THRESHOLD, AT_THE_END = range(4)
-"""What decides its pressure: none changes; it is given; another reaction becomes possible; the stock is used up."""
-STEP_ARRAYS = ("nuclide", "Y", "net", "net2")
-STEP_SCALARS = (
-    "net_Y_n",
-    "net2_Y_n",
-    "ratio",
-    "first",
-    "second",
-    "channel",
-    "amount_kind",
-    "limit",
-    "pressure_kind",
-    "event_first",
-    "event_second",
-    "event_channel",
-    "P",
-    "n_b",
-    "Y_n",
-    "d",
-    "heat",
-    "grid_index",
-    "deed",
-    "other_deed",
-)
-"""Of the record of a step: (slots,) each of STEP_ARRAYS, then the scalars. Y, P, n_b, Y_n, heat are those after it, in
-MeV and fm. The net is that of the trigger (first, second, channel) plus ratio times net2, of its partner. `limit`: the
-slot that is used up, -1 for neutrons; event: the reaction at whose threshold the step ends; grid_index: of the pressure
-recorded after it, else -1. deed, other_deed (`packet.deed_of`): where a step ends because its packet takes another way,
-what it did and what it does now, else 0."""
 
 
 class Label(NamedTuple):
@@ -59,14 +26,8 @@ class Label(NamedTuple):
 class SlideState(NamedTuple):
     """A member on its way; a pytree of arrays. The trial is `d` of `net` from here, at P_trial."""
 
-    nuclide: Array  # (slots,) codes
-    Y: Array  # (slots,)
-    dE: Array  # (12, slots)
-    Y_n: Array
+    stock: Stock
     P: Array  # MeV fm^-3
-    heat: Array
-    mismatch: Array
-    switched: Array
     # trial
     moving: Array
     P_trial: Array
@@ -79,7 +40,6 @@ class SlideState(NamedTuple):
     ratio_of_partner: Array  # of the partner's net in this net
     amount_kind: Array
     limit: Array  # slot that the net uses up first, -1 for neutrons
-    n_records: Array
     rounds: Array
     search: Search
     at: Potentials  # where the move began
@@ -91,14 +51,7 @@ class SlideState(NamedTuple):
     last_channel: Label
     last_fusion: Label
     walk: Walk
-    # account
-    grid_index: Array
-    n_steps: Array
-    n_reactions: Array
-    max_active: Array
-    status: Array
-    segment_index: Array
-    segment: Array
+    account: Account
 
 
 def no_label() -> Label:
@@ -122,14 +75,8 @@ def initial_slide(member: Member, network: Network, settings: Settings, with_way
     on_edge = jnp.any(network.edge[member.model, member.nuclide] & (member.Y > 0))
     net, walk = zero_net(slots), resting_walk(member.nuclide[0], slots, with_ways)
     return SlideState(
-        nuclide=member.nuclide,
-        Y=member.Y,
-        dE=dE,
-        Y_n=zero,
+        stock=Stock(nuclide=member.nuclide, Y=member.Y, dE=dE, Y_n=zero),
         P=P,
-        heat=zero,
-        mismatch=zero,
-        switched=no,
         moving=no,
         P_trial=P,
         x=jnp.log(n_b),
@@ -139,9 +86,8 @@ def initial_slide(member: Member, network: Network, settings: Settings, with_way
         slides=no,
         root=no,
         ratio_of_partner=zero,
-        amount_kind=jnp.array(NOTHING_GOES),
+        amount_kind=jnp.array(int(Amount.NONE)),
         limit=count,
-        n_records=count,
         rounds=count,
         search=new_search(P, walk.way),
         at=potentials_of(n_b, sums, settings.matter),
@@ -152,11 +98,5 @@ def initial_slide(member: Member, network: Network, settings: Settings, with_way
         last_channel=no_label(),
         last_fusion=no_label(),
         walk=walk,
-        grid_index=count,
-        n_steps=count,
-        n_reactions=count,
-        max_active=jnp.sum(member.Y > 0),
-        status=jnp.where(on_edge, int(Status.CHART_EDGE), RUNNING),
-        segment_index=jnp.array(-1),
-        segment=jnp.zeros(len(SEGMENT)),
+        account=new_account(member.Y, on_edge),
     )

@@ -12,20 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gpucrust.engine.interface import GUARD, Member, Output, Settings
-from gpucrust.engine.network import Network, channel_row
+from gpucrust.engine.interface import GUARD, Account, Member, Output, Settings, Stock, TraceRow
+from gpucrust.engine.network import Network, channel_row, end_of_move
 from gpucrust.engine.slide.amount import solve
-from gpucrust.engine.slide.bookkeeping import Account, next_status, output_of, segment_of
+from gpucrust.engine.slide.bookkeeping import Begin, next_status, output_of, segment_of, step_row
 from gpucrust.engine.slide.cascade import NOTHING, Net, add, at_potentials, choose, zero_net
 from gpucrust.engine.slide.decide import Arrival, Decision, Verdict, decide, follow, judge, slots_of
 from gpucrust.engine.slide.evaluate import FUSION_MARGINAL, Choice, View, find, look
 from gpucrust.engine.slide.events import PART, new_search, parting
 from gpucrust.engine.slide.net import bitten, change_of, stock_of, torque, trigger_of
+from gpucrust.engine.slide.record import Amount
 from gpucrust.engine.slide.state import (
-    IN_PART,
-    NOTHING_GOES,
-    TO_MARGIN,
-    TO_THE_END,
     Label,
     SlideState,
     is_same,
@@ -35,19 +32,19 @@ from gpucrust.physics.potentials import sums_of
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 
 
-def commit(state: SlideState, view: View, decision: Decision) -> Account:
+def commit(state: SlideState, view: View, decision: Decision) -> Begin:
     """The state that the next trial begins from: the trial if it is committed, with the heat it has released.
 
     The heat is taken at the mean of the potentials before and after.
     """
     released = (state.net.heat + at_potentials(state.net, state.at, view.at).heat) / 2
     d = jnp.where(decision.commits, state.d, 0.0)
-    return Account(
-        Y=jnp.where(decision.commits, view.Y, state.Y),
-        Y_n=jnp.where(decision.commits, view.here.Y_n, state.Y_n),
+    return Begin(
+        Y=jnp.where(decision.commits, view.Y, state.stock.Y),
+        Y_n=jnp.where(decision.commits, view.here.Y_n, state.stock.Y_n),
         P=jnp.where(decision.commits, state.P_trial, state.P),
-        heat=state.heat + d * released,
-        mismatch=state.mismatch + d * state.net.mismatch,
+        heat=state.account.heat + d * released,
+        mismatch=state.account.mismatch + d * state.net.mismatch,
     )
 
 
@@ -89,7 +86,7 @@ def next_trial(
     verdict: Verdict,
     arrival: Arrival,
     decision: Decision,
-    begin: Account,
+    begin: Begin,
     P_next: Array,
     member: Member,
     network: Network,
@@ -131,7 +128,7 @@ def next_trial(
     cut = burns & ~opposed & (part < 1)
     d = jnp.where(cut, part * solution.d, solution.d)
     root = solution.root & ~cut
-    kind = jnp.where(cut, IN_PART, jnp.where(d >= d_max, TO_THE_END, TO_MARGIN))
+    kind = jnp.where(cut, int(Amount.SHARE), jnp.where(d >= d_max, int(Amount.USED_UP), int(Amount.MARGINAL)))
     return Trial(
         P=solution.P,
         x=jnp.where(cut, state.x + part * (solution.x - state.x), solution.x),
@@ -142,7 +139,7 @@ def next_trial(
         moving=moving,
         root=root,
         ratio_of_partner=jnp.where(new, ratio, state.ratio_of_partner),
-        amount_kind=jnp.where(kept, state.amount_kind, jnp.where(d > 0, kind, NOTHING_GOES)),
+        amount_kind=jnp.where(kept, state.amount_kind, jnp.where(d > 0, kind, int(Amount.NONE))),
         limit=limit,
         whole=whole,
         marginal=burns & root & (d < d_max),
@@ -150,30 +147,25 @@ def next_trial(
     )
 
 
-def slide_step(
-    state: SlideState, member: Member, network: Network, settings: Settings, step: Array | float
-) -> tuple[SlideState, Output]:
-    """One look at the trial and what follows from it (module docstring); step: longest move, in ln P."""
-    slots, grid = state.Y.shape[0], network.pressures
+def slide_step(state: SlideState, member: Member, network: Network, settings: Settings) -> tuple[SlideState, Output]:
+    """One look at the trial and what follows from it (module docstring)."""
+    slots, grid = state.stock.Y.shape[0], network.pressures
     view = look(state, member, network, settings)
     verdict = judge(state, view, network, settings)
     arrival = follow(state, view, verdict, member, network)
 
-    def end_of_move(P: Array, grid_index: Array, step: Array | float) -> Array:
-        P_grid, P_far = grid[jnp.minimum(grid_index, grid.shape[0] - 1)], P * jnp.exp(step)
-        return jnp.where(P_grid <= P_far * (1 + 1e-12), P_grid, P_far)
-
-    decision = decide(state, verdict, arrival, end_of_move(state.P, state.grid_index, PART * step), settings)
+    P_part = end_of_move(state.P, state.account.grid_index, PART * settings.dlnP, network)
+    decision = decide(state, verdict, arrival, P_part, settings)
     begin = commit(state, view, decision)
-    reached = decision.starts & (begin.P == grid[state.grid_index])
-    grid_index = state.grid_index + reached
-    P_next = end_of_move(begin.P, grid_index, step)
+    reached = decision.starts & (begin.P == grid[state.account.grid_index])
+    grid_index = state.account.grid_index + reached
+    P_next = end_of_move(begin.P, grid_index, settings.dlnP, network)
     moves_on = decision.burns | decision.starts | decision.stays
     partner_net = at_potentials(state.partner_net, state.at, view.at)
     state = state._replace(partner_net=choose(moves_on, partner_net, state.partner_net))
     trial = next_trial(state, view, verdict, arrival, decision, begin, P_next, member, network, settings)
 
-    dE, switched = arrival.dE, state.switched
+    dE, switched = arrival.dE, state.account.switched
     if network.dE_mixed is not None:
         guard = GUARD * jnp.sum(member.Y)
         begin = begin._replace(
@@ -181,11 +173,11 @@ def slide_step(
         )
         switched = switched | (begin.mismatch > guard)
         rows = jax.vmap(lambda code: channel_row(code, member.model, network, member.errors)[1])(arrival.nuclide).T
-        dE = jnp.where(switched & ~state.switched, rows, dE)
+        dE = jnp.where(switched & ~state.account.switched, rows, dE)
 
     burns, starts, stays = decision.burns, decision.starts, decision.stays
     waits = arrival.walking | stays
-    stuck = (decision.endless & (switched == state.switched)) | (burns & ~(trial.d > 0))
+    stuck = (decision.endless & (switched == state.account.switched)) | (burns & ~(trial.d > 0))
     stuck = stuck | (~waits & ~jnp.isfinite(trial.x + trial.d))
     rounds = jnp.where(verdict.accepted, jnp.where(arrival.walking, state.rounds, 0), state.rounds + 1)
     off_chart = (burns | starts) & arrival.arrived & arrival.walk.off_chart
@@ -195,14 +187,10 @@ def slide_step(
     deeds = jnp.zeros(2)
     if state.search.way is not None and arrival.walk.way is not None:
         deeds = jnp.where(decision.parts, parting(state.search.way, arrival.walk.way), 0)
-    urgent = verdict.urgent.label(state.nuclide)
-    output = output_of(state, view, begin, segment, reached, decision.commits, verdict.landed, urgent, deeds)
-    burned_d = jnp.where(burns, trial.d, 0.0)
-    trace = (*verdict.label, trial.net.Y_n, burned_d, begin.P, jnp.zeros_like(begin.P))
-    output = output._replace(
-        trace_line=jnp.where(burns, state.n_reactions, output.trace_line),
-        trace_row=jnp.stack([jnp.asarray(v, float) for v in trace]),
-    )
+    urgent = verdict.urgent.label(state.stock.nuclide)
+    row = step_row(state, view, begin.heat, reached, verdict.landed, urgent, deeds)
+    trace = TraceRow(*verdict.label, k=trial.net.Y_n, amount=jnp.where(burns, trial.d, 0.0), P=begin.P, heat=0.0)
+    output = output_of(state, view, begin, segment, reached, decision.commits, row, burns, trace)
 
     # what is made by a slide may burn whenever there is a little of it, with whatever is the fastest
     i, j = np.triu_indices(slots)
@@ -214,15 +202,23 @@ def slide_step(
     to_partner = burns & ~trial.whole
     burned = choose(to_partner, choose(trial.marginal, verdict.label, no_label()), state.partner)
     is_channel = verdict.label.channel < CHANNELS
-    return SlideState(
-        nuclide=arrival.nuclide,
-        Y=begin.Y,
-        dE=dE,
-        Y_n=begin.Y_n,
-        P=begin.P,
+    stock = Stock(nuclide=arrival.nuclide, Y=begin.Y, dE=dE, Y_n=begin.Y_n)
+    account = Account(
         heat=begin.heat,
         mismatch=begin.mismatch,
         switched=switched,
+        grid_index=grid_index,
+        n_steps=state.account.n_steps + 1,
+        n_reactions=state.account.n_reactions + burns,
+        n_recorded=state.account.n_recorded + (output.record_line == state.account.n_recorded),
+        max_active=jnp.maximum(state.account.max_active, jnp.sum(begin.Y > 0)),
+        status=status,
+        segment_index=segment.number,
+        segment=segment.row,
+    )
+    return SlideState(
+        stock=stock,
+        P=begin.P,
         moving=trial.moving & ~stays,
         P_trial=jnp.where(waits, state.P_trial, trial.P),
         x=jnp.where(waits, state.x, trial.x),
@@ -232,9 +228,10 @@ def slide_step(
         slides=jnp.where(waits, state.slides & ~stays, trial.slides),
         root=jnp.where(waits, state.root & ~stays, trial.root),
         ratio_of_partner=trial.ratio_of_partner,
-        amount_kind=jnp.where(stays, NOTHING_GOES, jnp.where(arrival.walking, state.amount_kind, trial.amount_kind)),
+        amount_kind=jnp.where(
+            stays, int(Amount.NONE), jnp.where(arrival.walking, state.amount_kind, trial.amount_kind)
+        ),
         limit=jnp.where(arrival.walking, state.limit, trial.limit),
-        n_records=state.n_records + (output.record_line == state.n_records),
         rounds=rounds,
         search=choose(starts, new_search(begin.P, arrival.walk.way), decision.search),
         at=choose(moves_on, view.at, state.at),
@@ -245,11 +242,5 @@ def slide_step(
         last_channel=choose((trial.marginal | trial.opposed) & is_channel, verdict.label, state.last_channel),
         last_fusion=choose(burns & ~is_channel, verdict.label, state.last_fusion),
         walk=arrival.walk._replace(on=arrival.walking),
-        grid_index=grid_index,
-        n_steps=state.n_steps + 1,
-        n_reactions=state.n_reactions + burns,
-        max_active=jnp.maximum(state.max_active, jnp.sum(begin.Y > 0)),
-        status=status,
-        segment_index=segment.number,
-        segment=segment.row,
+        account=account,
     ), output

@@ -12,8 +12,8 @@ import gpucrust
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.evolution import Evolution
-from gpucrust.engine.inputs import Members, Physics, Stepper
-from gpucrust.engine.interface import TRACED
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
+from gpucrust.engine.interface import TraceRow
 from gpucrust.masses import load_model
 from gpucrust.nuclide import nuclide_name, parse_nuclide
 from gpucrust.physics import eos
@@ -52,7 +52,7 @@ def test_one_nuclide_at_a_time_and_baryons_are_conserved(crust):
 
 
 def test_gibbs_energy_never_rises(crust):
-    heat = crust.trace[0, : crust.n_reactions[0], TRACED.index("heat")]
+    heat = crust.trace[0, : crust.n_reactions[0], TraceRow._fields.index("heat")]
     assert np.all(heat > 0)
     assert crust.profiles["heat"][0, -1] == pytest.approx(heat.sum(), rel=1e-12)
 
@@ -149,15 +149,15 @@ def test_nuclei_fuse_once_their_burn_time_is_the_time_of_compression():
     plan, crust = one_component_crust("physics.fusion_density={}")
     rows = crust.trace[0, : crust.n_reactions[0]]
     fused = {}
-    for i in np.flatnonzero(rows[:, TRACED.index("channel")] == FUSION):
-        P, pair = rows[i, TRACED.index("P")], 2 * rows[i, TRACED.index("amount")]
-        Z, N = divmod(int(rows[i, TRACED.index("nuclide")]), COLUMNS)
+    for i in np.flatnonzero(rows[:, TraceRow._fields.index("channel")] == FUSION):
+        P, pair = rows[i, TraceRow._fields.index("P")], 2 * rows[i, TraceRow._fields.index("amount")]
+        Z, N = divmod(int(rows[i, TraceRow._fields.index("nuclide")]), COLUMNS)
         A, Y_e, Y_n = Z + N, Z * pair, 1 - (Z + N) * pair
         mixture, matter = eos.Mixture(Y_e, Y_n, Z ** (5 / 3) * pair), eos.Matter(lattice=1.0)
         n_b = float(eos.density_at_pressure(P, mixture, matter, eos.cold_density_guess(P, Y_e), 20))
         rate = np.exp(ln_fusion_rate(Z, A, 1.0, Z, A, 1.0, True, n_b, 1 - Y_n, A, Z, n_b * Y_e))
         burn_time = n_b * pair * 1e39 / rate / 2
-        fused[Z] = burn_time / (P * DYN_PER_CM2 / plan.products[0]), rows[i - 1, TRACED.index("P")] == P
+        fused[Z] = burn_time / (P * DYN_PER_CM2 / plan.products[0]), rows[i - 1, TraceRow._fields.index("P")] == P
     assert list(fused) == [10, 12, 14]
     for ratio, just_made in fused.values():
         assert ratio < 1 if just_made else ratio == pytest.approx(1, rel=1e-6)
@@ -222,7 +222,7 @@ def test_against_a_plain_code(name):
     model = load_model(name)
     one = Members(np.zeros(1, int), np.zeros(1, int), np.zeros(1), np.zeros(1, int), np.ones(1))
     physics = Physics(pycno=False, one_component=True)
-    crust = evolve(one, [model], [{(26, 30): 1.0}], pressures, physics, Stepper(trace=100, composition=True))
+    crust = evolve(one, Problem([model], [{(26, 30): 1.0}], pressures, physics, Stepper(trace=100, composition=True)))
     ours = transitions(crust)
     plain = Plain(model.mixed, tuple(eos.NEUTRON_MATTER["mackie-baym"]))
     theirs = plain.run(26, 30, 1e27 / DYN_PER_CM2, 2e31 / DYN_PER_CM2)

@@ -12,8 +12,8 @@ from gpucrust.engine import ensemble as ensemble_module
 from gpucrust.engine import lanes
 from gpucrust.engine.chunk import step as stepper_module
 from gpucrust.engine.ensemble import evolve
-from gpucrust.engine.inputs import Physics
-from gpucrust.engine.interface import TRACED
+from gpucrust.engine.inputs import Physics, Problem
+from gpucrust.engine.interface import TraceRow
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNELS
@@ -38,7 +38,7 @@ def pressures():
 def crusts(models, pressures):
     """All models and ashes, with compositions and every reaction."""
     stepper = Stepper(chunk=0.002, composition=True, trace=TRACE)
-    return evolve(members(3, 3), models, list(ASHES.values()), pressures, Physics(), stepper)
+    return evolve(members(3, 3), Problem(models, list(ASHES.values()), pressures, Physics(), stepper))
 
 
 def gibbs_energy(P, Y_e, Y_n, nuclear):
@@ -52,7 +52,7 @@ def gibbs_energy(P, Y_e, Y_n, nuclear):
 
 def replay(trace, ash, masses):
     """Sums over the composition before and after every reaction of a trace: (reactions + 1,) Y_e, Y_n, sum Y E, A."""
-    columns = dict(zip(TRACED, trace[trace[:, 4] > 0].T, strict=True))
+    columns = dict(zip(TraceRow._fields, trace[trace[:, 4] > 0].T, strict=True))
     code, second = columns["nuclide"].astype(int), columns["second_nuclide"].astype(int)
     channel, k, d = columns["channel"].astype(int), columns["k"], columns["amount"]
     fusion = channel == CHANNELS
@@ -115,7 +115,7 @@ def test_heat_is_the_gibbs_energy_released(crusts, models):
 
 def test_pressure_never_falls_and_profiles_lie_on_the_grid(crusts, pressures):
     for m in range(9):
-        P = crusts.trace[m, : crusts.n_reactions[m], TRACED.index("P")]
+        P = crusts.trace[m, : crusts.n_reactions[m], TraceRow._fields.index("P")]
         assert np.all(np.diff(P) >= 0)
     p = crusts.profiles
     mixture = eos.Mixture(p["Y_e"], p["Y_n"], 0.0)
@@ -127,10 +127,12 @@ def test_results_do_not_depend_on_lane_order_batch_size_or_padding(models):
     pressures = np.geomspace(1e27, 3e30, 60)
     everyone = members(3, 3)
     stepper = Stepper(chunk=0.01)
-    reference = evolve(everyone, models, list(ASHES.values()), pressures, Physics(), stepper, batch=16)
+    reference = evolve(everyone, Problem(models, list(ASHES.values()), pressures, Physics(), stepper), batch=16)
     order = np.random.default_rng(0).permutation(9)
     for other, batch in ((order, 16), (order, 3), (order[:1], 8), (order, 24)):
-        result = evolve(take(everyone, other), models, list(ASHES.values()), pressures, Physics(), stepper, batch=batch)
+        result = evolve(
+            take(everyone, other), Problem(models, list(ASHES.values()), pressures, Physics(), stepper), batch=batch
+        )
         for name, values in result.profiles.items():
             np.testing.assert_array_equal(values, reference.profiles[name][other], err_msg=f"{name}, {batch} lanes")
         np.testing.assert_array_equal(result.n_steps, reference.n_steps[other])
@@ -138,20 +140,22 @@ def test_results_do_not_depend_on_lane_order_batch_size_or_padding(models):
 
 def test_failures_are_values_and_disturb_no_neighbour(models):
     pressures = np.geomspace(1e27, 3e30, 60)
-    alone = evolve(members(1, 1), models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(chunk=0.01))
+    alone = evolve(members(1, 1), Problem(models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(chunk=0.01)))
     # a heavy ash at the edge of the tables, beside a good member
     ashes = [ASHES["Fe56"], {(60, 90): 1.0}]
-    mixed = evolve(members(1, 2), models[:1], ashes, pressures, Physics(), Stepper(chunk=0.01))
+    mixed = evolve(members(1, 2), Problem(models[:1], ashes, pressures, Physics(), Stepper(chunk=0.01)))
     assert list(mixed.status) == [Status.OK, Status.CHART_EDGE]
     for name, values in mixed.profiles.items():
         np.testing.assert_array_equal(values[0], alone.profiles[name][0])
         assert np.all(np.isnan(values[1]))
 
     few = evolve(
-        members(1, 2), models[:1], [ASHES["Fe56"], ASHES["four"]], pressures, Physics(), Stepper(0.01, slots=4)
+        members(1, 2), Problem(models[:1], [ASHES["Fe56"], ASHES["four"]], pressures, Physics(), Stepper(0.01, slots=4))
     )
     assert few.status[1] == Status.SLOT_OVERFLOW
-    short = evolve(members(1, 1), models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01, max_steps=50))
+    short = evolve(
+        members(1, 1), Problem(models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01, max_steps=50))
+    )
     assert list(short.status) == [Status.STEP_LIMIT]
     assert list(short.n_steps) == [50]
 
@@ -160,7 +164,7 @@ def test_more_segments_than_there_is_room_for_are_a_status(models, monkeypatch):
     for module in (stepper_module, ensemble_module, lanes):
         monkeypatch.setattr(module, "MAX_SEGMENTS", 3)
     pressures = np.geomspace(1e27, 6e29, 20)  # four electron captures of 56Fe and its daughters
-    result = evolve(members(1, 1), models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01))
+    result = evolve(members(1, 1), Problem(models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01)))
     assert list(result.status) == [Status.SEGMENT_OVERFLOW]
     assert np.all(np.isnan(result.profiles["n_b"]))
 
@@ -169,16 +173,18 @@ def test_composition_depends_on_the_product_of_g_and_mdot_alone(models):
     """By construction of the members; and the product matters through fusion."""
     pressures = np.geomspace(1e27, 5e30, 80)
     slow_fast = members(1, 2, g_mdot=np.array([G_MDOT * 1e-4, G_MDOT]))
-    with_fusion = evolve(slow_fast, models[:1], [ASHES["Fe56"]] * 2, pressures, Physics(), Stepper(0.01))
+    with_fusion = evolve(slow_fast, Problem(models[:1], [ASHES["Fe56"]] * 2, pressures, Physics(), Stepper(0.01)))
     assert not np.array_equal(*with_fusion.profiles["Y_e"])
-    without = evolve(slow_fast, models[:1], [ASHES["Fe56"]] * 2, pressures, Physics(pycno=False), Stepper(0.01))
+    without = evolve(
+        slow_fast, Problem(models[:1], [ASHES["Fe56"]] * 2, pressures, Physics(pycno=False), Stepper(0.01))
+    )
     np.testing.assert_array_equal(*without.profiles["Y_e"])
 
 
 def test_chunks_converge(models, pressures):
     """In the inner crust, density, electrons and heat approach a limit as the chunk shrinks."""
     coarse, medium, fine = (
-        evolve(members(2, 1), models[:2], [ASHES["Fe56"]], pressures, Physics(), Stepper(chunk)).profiles
+        evolve(members(2, 1), Problem(models[:2], [ASHES["Fe56"]], pressures, Physics(), Stepper(chunk))).profiles
         for chunk in (0.01, 0.002, 0.001)
     )
     inner = pressures > 1e30
@@ -195,17 +201,19 @@ def test_mass_errors_spare_measured_nuclides_and_sample_zero(models):
     pressures = np.geomspace(1e27, 3e30, 60)
     samples = members(1, 3, sample=np.arange(3))
     ash = [ASHES["Fe56"]] * 3
-    result = evolve(samples, models[:1], ash, pressures, Physics(sigma=0.5, seed=7), Stepper(0.01))
-    plain = evolve(members(1, 1), models[:1], ash, pressures, Physics(), Stepper(0.01))
+    result = evolve(samples, Problem(models[:1], ash, pressures, Physics(sigma=0.5, seed=7), Stepper(0.01)))
+    plain = evolve(members(1, 1), Problem(models[:1], ash, pressures, Physics(), Stepper(0.01)))
     Y_e = result.profiles["Y_e"]
     np.testing.assert_array_equal(Y_e[0], plain.profiles["Y_e"][0])
     measured = pressures < 1e28  # 56Fe, 56Cr, 56Ti
     np.testing.assert_array_equal(Y_e[1, measured], Y_e[0, measured])
     assert not np.array_equal(Y_e[1], Y_e[0])
     assert not np.array_equal(Y_e[1], Y_e[2])
-    other_seed = evolve(samples, models[:1], ash, pressures, Physics(sigma=0.5, seed=8), Stepper(0.01))
+    other_seed = evolve(samples, Problem(models[:1], ash, pressures, Physics(sigma=0.5, seed=8), Stepper(0.01)))
     assert not np.array_equal(other_seed.profiles["Y_e"][1], Y_e[1])
-    single = evolve(take(samples, np.array([2])), models[:1], ash, pressures, Physics(sigma=0.5, seed=7), Stepper(0.01))
+    single = evolve(
+        take(samples, np.array([2])), Problem(models[:1], ash, pressures, Physics(sigma=0.5, seed=7), Stepper(0.01))
+    )
     np.testing.assert_array_equal(single.profiles["Y_e"][0], Y_e[2])
 
 
@@ -213,7 +221,9 @@ def test_mass_errors_spare_measured_nuclides_and_sample_zero(models):
 def test_other_policies_end_and_conserve(policy):
     charts = [load_model(name, policy=policy) for name in MODELS]
     pressures = np.geomspace(1e27, 3e31, 100)
-    result = evolve(members(3, 1), charts, [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01, composition=True))
+    result = evolve(
+        members(3, 1), Problem(charts, [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01, composition=True))
+    )
     assert np.all(result.status <= Status.SWITCHED_TO_MIXED)
     A = result.nuclides // 161 + result.nuclides % 161
     np.testing.assert_allclose(np.sum(A * result.abundances, axis=-1) + result.profiles["Y_n"], 1, rtol=0, atol=1e-12)
@@ -224,6 +234,7 @@ def test_single_precision_callers_are_served():
     """`evolve` switches float64 on for itself."""
     with jax.enable_x64(False):
         result = evolve(
-            members(1, 1), [load_model("DZ31")], [ASHES["Fe56"]], np.geomspace(1e27, 2e27, 3), Physics(), Stepper(0.01)
+            members(1, 1),
+            Problem([load_model("DZ31")], [ASHES["Fe56"]], np.geomspace(1e27, 2e27, 3), Physics(), Stepper(0.01)),
         )
     assert result.profiles["n_b"].dtype == np.float64

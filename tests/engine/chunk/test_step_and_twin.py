@@ -6,7 +6,7 @@ import pytest
 from ensembles import ASHES, G_MDOT
 from gpucrust.constants import RHO_PER_N_B
 from gpucrust.engine.ensemble import evolve
-from gpucrust.engine.inputs import Members, Physics, Stepper
+from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
 from published import EOS, PROFILES, RATES, S_FACTORS
@@ -47,7 +47,8 @@ def test_engine_follows_the_scalar_code(policy, chunk):
     model, ash = (x.ravel() for x in np.meshgrid(np.arange(3), np.arange(3), indexing="ij"))
     members = Members(model, ash, np.zeros(9), np.zeros(9, int), np.full(9, G_MDOT))
     engine = evolve(
-        members, models, list(ASHES.values()), PRESSURES, Physics(), Stepper(chunk=chunk, trace=TRACE, engine="chunk")
+        members,
+        Problem(models, list(ASHES.values()), PRESSURES, Physics(), Stepper(chunk=chunk, trace=TRACE, engine="chunk")),
     )
     p = engine.profiles
     mu_e = np.asarray(eos.electron_chemical_potential(p["n_b"] * p["Y_e"]))

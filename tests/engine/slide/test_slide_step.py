@@ -14,7 +14,7 @@ from gpucrust.engine import ensemble as ensemble_module
 from gpucrust.engine import lanes
 from gpucrust.engine.ensemble import evolve, evolve_each
 from gpucrust.engine.evolution import recorded_steps
-from gpucrust.engine.inputs import Physics, Stepper
+from gpucrust.engine.inputs import Physics, Problem, Stepper
 from gpucrust.engine.slide import bookkeeping as account
 from gpucrust.engine.slide.events import PER_LN_P
 from gpucrust.engine.slide.state import SAME_P
@@ -38,7 +38,7 @@ def run(everyone=None, physics=None, policy="mixed", ashes=ASHES, **stepper):
     models = [load_model(model, policy=policy) for model in MODELS]
     everyone = members(5, 3) if everyone is None else everyone
     stepper = Stepper(composition=True, record=RECORD, **stepper)
-    return evolve(everyone, models, list(ashes.values()), PRESSURES, physics or Physics(), stepper, batch=8)
+    return evolve(everyone, Problem(models, list(ashes.values()), PRESSURES, physics or Physics(), stepper), batch=8)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ class Path:
     """A crust after each of its steps, from the record; (steps,) arrays, MeV and fm."""
 
     def __init__(self, evolution, crust, lattice):
-        for key, value in recorded_steps(evolution, crust).items():
+        for key, value in recorded_steps(evolution, crust)._asdict().items():
             setattr(self, key, value.astype(int) if key in ("nuclide", "first", "second", "channel") else value)
         self.name = f"{MODELS[crust // 3]}, {list(ASHES)[crust % 3]}"
         self.masses = load_model(MODELS[crust // 3]).mixed
@@ -251,7 +251,7 @@ def test_results_as_members_end_are_those_of_all_at_the_end(crusts):
 
     models = [load_model(model) for model in MODELS]
     stepper = Stepper(composition=True, record=RECORD)
-    evolve_each(members(5, 3), models, list(ASHES.values()), PRESSURES, Physics(), stepper, each, batch=8)
+    evolve_each(members(5, 3), Problem(models, list(ASHES.values()), PRESSURES, Physics(), stepper), each, batch=8)
     assert sorted(seen) == list(CRUSTS)
     assert len(counts) > 2
 
