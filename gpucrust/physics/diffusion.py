@@ -37,8 +37,8 @@ def friction_from_ratio(A: ArrayLike, g: ArrayLike, ratio: ArrayLike) -> Array:
 def nodiff_slope_of_mass(m_i: ArrayLike, Z: ArrayLike, rho: ArrayLike, m_e: ArrayLike = 0.0) -> Array:
     """Eq. 7: dmu_e/dP = m_i/(Z rho) where there is no friction ("NoDiff"), fm^3 (MeV per MeV fm^-3).
 
-    m_i in MeV, rho = n_i m_i + n_n m_n + n_e m*_e in MeV fm^-3. m_e: m*_e = mu_e, MeV, to keep the electrons' weight,
-    m_i + Z m*_e for m_i, that CS20 neglect from eq. 6 on.
+    m_i in MeV, rho = n_i m_i + n_n m_n + n_e m_e in MeV fm^-3. m_e: the electrons' effective mass mu_e, MeV, or 0 to
+    neglect their weight, as CS20 do from eq. 6 on; with it m_i becomes m_i + Z m_e.
     """
     return (jnp.asarray(m_i) + jnp.asarray(Z) * m_e) / (jnp.asarray(Z) * rho)
 
@@ -47,9 +47,9 @@ def nodiff_slope_of_mass(m_i: ArrayLike, Z: ArrayLike, rho: ArrayLike, m_e: Arra
 def nodiff_slope(A: ArrayLike, Z: ArrayLike, n_b: ArrayLike) -> Array:
     """Eq. 7, right-hand form, every nucleon weighing m_u: dmu_e/dP = A m_u/(Z rho) = A/(Z n_b), fm^3, n_b in fm^-3.
 
-    In the ground state (see `gpucrust.physics.ground_state`) it is exact where the other form is not: with m*_j = mu_j
-    for all particles, as general relativity has it, a nucleus with its electrons weighs M + Z mu_e = A mu_b, and matter
-    n_b mu_b, mu_b the baryon chemical potential.
+    In the ground state (see `gpucrust.physics.ground_state`) it is exact where the other form is not: with effective
+    masses mu_j for all particles, as general relativity has it, a nucleus with its electrons weighs M + Z mu_e, which is
+    A mu_b, and matter n_b mu_b, mu_b the baryon chemical potential.
     """
     return jnp.asarray(A) / (jnp.asarray(Z) * n_b)
 
@@ -68,10 +68,10 @@ def equilibrium_ratio(dmu_e_dP: ArrayLike, nodiff: ArrayLike) -> Array:
 def residual_ei(dP_ei_dP: ArrayLike, rho_ei: ArrayLike, rho: ArrayLike) -> Array:
     """Eq. 8, grad P_ei = rho_ei g for electrons and nuclei: (dP_ei/dP)(rho/rho_ei) - 1, zero where it holds.
 
-    P_ei = -d(eps_ei V)/dV (the minus sign is missing in CS20), rho_ei = n_i m_i + n_e m*_e. dP_ei/dP is taken along the
-    profile: n_e dmu_e/dP, without the lattice. With m_i = A m_u and without m*_e the residual is R - 1, with the
-    lattice at frozen composition. The lattice does not couple the two equations: with its terms in mu_e and mu_a,
-    n_e dmu_e + sum_a n_a dmu_a is still dP_ei.
+    P_ei = -d(eps_ei V)/dV (the minus sign is missing in CS20), rho_ei = n_i m_i + n_e m_e, m_e the electrons' effective
+    mass. dP_ei/dP is taken along the profile: n_e dmu_e/dP, without the lattice. With m_i = A m_u and m_e = 0 the
+    residual is R - 1, with the lattice at frozen composition. The lattice does not couple the two equations: with its
+    terms in mu_e and mu_a, n_e dmu_e + sum_a n_a dmu_a is still dP_ei.
     """
     return jnp.asarray(dP_ei_dP) * rho / rho_ei - 1
 

@@ -9,7 +9,7 @@ particle of kind k; but their eqs 2-4 add up to hydrostatic equilibrium, their t
 their eq. 11 follows from eq. 10, only per particle of kind j.
 
 phi is the electrostatic potential, e > 0, so that e grad(phi) is the force of the field on an electron. m_e is the
-effective mass of CS20's eq. 2, m*_e = mu_e; of nuclei and neutrons the rest mass is meant. Terms that CS20 neglect
+effective mass m*_e = mu_e of CS20's eq. 2; of nuclei and neutrons the rest mass is meant. Terms that CS20 neglect
 somewhere are arguments that default to zero.
 
 Everything is elementwise (any broadcastable shapes; where kinds of nuclei are told apart, they lie along the last
@@ -32,9 +32,9 @@ def force_on_electron(
     f_ei: ArrayLike = 0.0,
     f_en: ArrayLike = 0.0,
 ) -> Array:
-    """Eq. 2, left side less right side: e grad(phi) + m*_e g - grad(mu_e) - f_ei - f_en per electron.
+    """Eq. 2, left side less right side: e grad(phi) + m_e g - grad(mu_e) - f_ei - f_en per electron.
 
-    Zero in balance. m_e is m*_e = mu_e (rest mass included): the weight of a relativistic electron is its energy.
+    Zero in balance. m_e is the effective mass mu_e, rest mass included: what weighs is an electron's energy.
     """
     return jnp.asarray(e_grad_phi) + jnp.asarray(m_e) * g - grad_mu_e - f_ei - f_en
 
@@ -78,7 +78,7 @@ def force_on_matter(grad_P: ArrayLike, rho: ArrayLike, g: ArrayLike) -> Array:
 
     It is n_e times the electrons' balance, plus n_i times that of nuclei, plus n_n times that of neutrons (eqs 2-4):
     charge neutrality n_e = Z n_i takes out the field, the third law takes out friction, and the Gibbs-Duhem relation is
-    dP = n_e dmu_e + sum_a n_a dmu_a + n_n dmu_n. So rho = n_e m*_e + n_i m_i + n_n m_n has the electrons' m*_e.
+    dP = n_e dmu_e + sum_a n_a dmu_a + n_n dmu_n. So rho = n_e m_e + n_i m_i + n_n m_n, m_e the effective mass.
     """
     return jnp.asarray(rho) * g - grad_P
 
@@ -94,7 +94,7 @@ def ei_gradient(
     m_e: ArrayLike,
     f_en: ArrayLike = 0.0,
 ) -> Array:
-    """Eq. 5, right side: (n_i m_i + n_e m*_e)/rho grad(P) - n_i f_in - n_e f_en per volume.
+    """Eq. 5, right side: (n_i m_i + n_e m_e)/rho grad(P) - n_i f_in - n_e f_en per volume.
 
     Its left side is sum_a n_a grad(mu_a) + n_e grad(mu_e), the pressure gradient of electrons and nuclei together. It
     is the sum of eqs 2 and 3 times densities, with g = grad(P)/rho of hydrostatic equilibrium.
@@ -117,7 +117,7 @@ def electron_gradient(
     """Eq. 6: grad(mu_e) = m_i/(Z rho) grad(P) - f_in/Z - f_en, the slope of mu_e in hydrostatic equilibrium.
 
     It is eq. 5 over n_e = Z n_i. CS20 leave out two terms of it, which default to zero: the electrons' weight (m_e, by
-    which m_i becomes m_i + Z m*_e) and grad(mu_a), here its mean over nuclei grad_mu_i.
+    which m_i becomes m_i + Z m_e) and grad(mu_a), here its mean over nuclei grad_mu_i.
     """
     weight = (jnp.asarray(m_i) + jnp.asarray(Z) * m_e) / (jnp.asarray(Z) * rho)
     return weight * grad_P - (jnp.asarray(f_in) + grad_mu_i) / Z - f_en

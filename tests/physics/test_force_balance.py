@@ -224,7 +224,7 @@ def test_the_ground_state_needs_no_friction_if_every_energy_weighs():
 
 
 def test_friction_is_per_particle_of_the_first_kind_and_acts_on_the_second():
-    """CS20's words have f_jk per particle of kind k: then eqs 2 and 3 do not add up to eq. 5, nor does eq. 11 follow."""
+    """CS20's words have f_jk per particle of kind k: eqs 2 and 3 then do not give eq. 5, nor does eq. 11 follow."""
     Z, A, n_i, n_n, g = 12.0, 70.0, 1.0, 35.0, 1e14
     n_e = Z * n_i
     f_ei = 1.0
