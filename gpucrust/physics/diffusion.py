@@ -47,9 +47,9 @@ def nodiff_slope_of_mass(m_i: ArrayLike, Z: ArrayLike, rho: ArrayLike, m_e: Arra
 def nodiff_slope(A: ArrayLike, Z: ArrayLike, n_b: ArrayLike) -> Array:
     """Eq. 7, right-hand form, every nucleon weighing m_u: dmu_e/dP = A m_u/(Z rho) = A/(Z n_b), fm^3, n_b in fm^-3.
 
-    In the ground state (see `gpucrust.physics.ground_state`) it is exact where the other form is not: with effective
-    masses mu_j for all particles, as general relativity has it, a nucleus with its electrons weighs M + Z mu_e, which is
-    A mu_b, and matter n_b mu_b, mu_b the baryon chemical potential.
+    In the ground state (see `gpucrust.physics.ground_state`) it is exact where the other form is not. With effective
+    masses mu_j for all particles, as general relativity has it, a nucleus and its electrons weigh M + Z mu_e = A mu_b,
+    and matter weighs n_b mu_b, mu_b the baryon chemical potential.
     """
     return jnp.asarray(A) / (jnp.asarray(Z) * n_b)
 
