@@ -47,7 +47,7 @@ def sweep_keys() -> str:
 def dataset() -> str:
     """Dimensions and variables of a result."""
     import gpucrust
-    from gpucrust.schema import MEMBER_AXES
+    from gpucrust.schema import AXES
 
     ds = gpucrust.run(TINY)
     kinds: dict[str, list[Sequence[str]]] = {"Coordinates": [], "Profiles": [], "Members": [], "Layers": []}
@@ -60,7 +60,7 @@ def dataset() -> str:
         kind = "Coordinates" if name in ds.coords else "Layers" if str(name).startswith("layer_") else "Members"
         if kind == "Members" and "pressure" in v.dims:
             kind = "Profiles"
-        dims = ", ".join(v.dims).replace(", ".join(MEMBER_AXES), "*axes*")
+        dims = ", ".join(v.dims).replace(", ".join(AXES), "*axes*")
         kinds[kind].append((f"`{name}`", dims, a.get("units", ""), meaning))
     head = ("name", "dimensions", "units", "meaning")
     return "\n\n".join(f"## {kind}\n\n{table(head, rows)}" for kind, rows in kinds.items())

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 import gpucrust
-from gpucrust.results import html_report as report
 from gpucrust.results.files import NetcdfSink, write_netcdf
+from gpucrust.results.html_report import figures
 from gpucrust.status import Status
 
 PROFILES = (
@@ -136,4 +136,4 @@ def test_a_sweep_none_of_whose_members_has_a_result_is_written_nevertheless(tmp_
     write_netcdf(failed, tmp_path / "x.nc")
     with xr.open_dataset(tmp_path / "x.nc") as ds:
         np.testing.assert_array_equal(ds.status, failed.status)
-    assert set(report.figures(failed)) == {"profile", "layers"}
+    assert set(figures(failed)) == {"profile", "layers"}
