@@ -1,8 +1,8 @@
 """Portions on many processes: Dask's scheduler hands them out, and hands out again those of a worker that was lost.
 
 Each worker computes a portion and writes it into the store itself, so the store must be on a file system that all see.
-That two workers compute one portion does no harm. One process a device: a local cluster gives its
-workers a GPU each; on a cluster of yours that is the job's to do.
+That two workers compute one portion does no harm. One process a device: a local cluster gives its workers a GPU each;
+on a cluster of yours that is the job's to do.
 """
 
 import logging
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gpucrust.jobs.computing import Computed, compute_and_save
 from gpucrust.jobs.devices import Device
@@ -23,14 +23,11 @@ from gpucrust.sweep.plan import Plan
 from gpucrust.sweep.provenance import identity
 
 try:
-    from distributed import Client, LocalCluster, Worker, WorkerPlugin, as_completed, get_worker
+    from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, as_completed, get_worker
     from distributed.scheduler import KilledWorker
     from distributed.utils import silence_logging_cmgr
 except ImportError as error:
     raise SweepError("--workers and --scheduler need Dask: pip install 'gpucrust[dask]'") from error
-
-if TYPE_CHECKING:
-    from distributed import Future
 
 CONNECT_SECONDS = 30
 """Time within which a scheduler must answer, s."""

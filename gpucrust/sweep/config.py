@@ -36,6 +36,7 @@ def _names_to_draw(names: Iterable[str]) -> None:
 
 
 Positive = Annotated[float, Field(gt=0)]
+"""A number larger than 0."""
 
 
 def _tuple(value: Any) -> Any:
