@@ -18,7 +18,7 @@ from pathlib import Path
 from gpucrust.jobs.costs import crews_and_lanes_of, working_memory
 from gpucrust.jobs.to_file import run_to_file
 from gpucrust.sweep.config import check_sweep
-from gpucrust.sweep.plan import Plan, make_chunks, make_plan
+from gpucrust.sweep.plan import Plan, make_plan, make_portions
 
 WARM = 600
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         "members/s": options.members / seconds,
         "processor ms/member": 1e3 * processor / options.members,
         "GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "foretold GiB": working_memory(plan, make_chunks(plan)) / 2**30,
+        "foretold GiB": working_memory(plan, make_portions(plan)) / 2**30,
         "load": os.getloadavg()[0],
     }
     print(" | ".join(row))

@@ -10,6 +10,7 @@ without: time of the engine, of their analysis, of writing the dataset, and what
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,18 @@ from distributed import Client, LocalCluster
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.evolution import Evolution
 from gpucrust.engine.inputs import Members, Problem
-from gpucrust.jobs import cluster
-from gpucrust.jobs import in_memory as sweep
-from gpucrust.jobs.in_memory import Reporter
-from gpucrust.jobs.partial_folder import Folder
+from gpucrust.jobs import cluster, computing
+from gpucrust.jobs.computing import compute_and_save
+from gpucrust.jobs.partial_folder import PartialFolder
+from gpucrust.jobs.progress import Reporter
 from gpucrust.jobs.store import Store
-from gpucrust.jobs.to_file import compute_and_save, write_result
+from gpucrust.jobs.writing import write_result
 from gpucrust.profiles.ground_states import ground_states
-from gpucrust.profiles.reduced import TOGETHER, evolutions_at, records_of, take
+from gpucrust.profiles.reduced import take
+from gpucrust.profiles.reduction import TOGETHER, evolutions_at, reduce_evolutions
 from gpucrust.sweep.config import check_sweep
-from gpucrust.sweep.plan import Plan, make_chunks, make_plan
+from gpucrust.sweep.plan import Plan, make_plan, make_portions
+from gpucrust.sweep.provenance import identity
 
 
 def plan_of(members: int, profiles: bool, step: float, P_end: float) -> Plan:
@@ -48,19 +51,23 @@ def plan_of(members: int, profiles: bool, step: float, P_end: float) -> Plan:
 
 def evolve_all(plan: Plan) -> Evolution:
     """The engine on all evolutions of a plan."""
-    fractions = plan.sweep.ash_fractions()
-    return evolve(plan.evolutions, Problem(plan.models, fractions, plan.pressures, plan.physics, plan.stepper))
+    return evolve(plan.evolutions, plan.problem)
 
 
 def install(evolution: Evolution) -> None:
     """Let the engine of this process give back copies of the first of some evolutions."""
 
-    def evolve_each(members: Members, *arguments: Any, **_: Any) -> None:
-        each, n = arguments[-1], len(members.model)
+    def evolve_each(members: Members, problem: Problem, each: Callable[..., None], **_: Any) -> None:
+        n = len(members.model)
         for numbers in np.split(np.arange(n), range(TOGETHER, n, TOGETHER)):
             each(numbers, evolutions_at(evolution, np.zeros(len(numbers), int)))
 
-    sweep.evolve_each = evolve_each
+    computing.evolve_each = evolve_each
+
+
+def new_store(path: Path, plan: Plan, save_every: int) -> Store:
+    """An empty store of a plan, for portions of so many evolutions."""
+    return Store.create(path, plan.reduced_arrays, identity(plan), make_portions(plan, save_every))
 
 
 def nothing(k: int) -> int:
@@ -82,16 +89,16 @@ def chunk_costs(chunks: int, workers: int, evolution: Evolution, step: float, P_
             client.gather([client.submit(nothing, k, pure=False) for k in range(chunks)])
             rows.append({"what": "Dask, empty tasks", "ms a chunk": 1e3 * (time.perf_counter() - started) / chunks})
             client.run(install, evolution)
-        real, few = sweep.evolve_each, min(chunks, 100)
+        real, few = computing.evolve_each, min(chunks, 100)
         install(evolution)
-        store = Store.create(Path(folder) / "one", plan, make_chunks(plan, 8))
+        store = new_store(Path(folder) / "one", plan, 8)
         compute_and_save(plan, store, [0], None, lambda _: None)
         started = time.perf_counter()
         for k in range(few):  # one by one, as a worker of Dask
             compute_and_save(plan, store, [k], None, lambda _: None)
         rows.append({"what": "saved by one process", "ms a chunk": 1e3 * (time.perf_counter() - started) / few})
-        sweep.evolve_each = real
-        store = Store.create(Path(folder) / "many", plan, make_chunks(plan, 8))
+        computing.evolve_each = real
+        store = new_store(Path(folder) / "many", plan, 8)
         list(cluster.compute(plan, store, list(range(few)), None, None, local.scheduler_address))
         started = time.perf_counter()
         list(cluster.compute(plan, store, list(range(chunks)), None, None, local.scheduler_address))
@@ -115,26 +122,27 @@ def size_of(path: Path) -> int:
 def member_costs(plan: Plan) -> dict[str, Any]:
     """Milliseconds and bytes a member, which is an evolution here."""
     n = plan.n_evolutions
-    records_of(plan, evolve_all(plan))  # compiles
+    reduce_evolutions(plan, evolve_all(plan))  # compiles
     started = time.perf_counter()
     evolution = evolve_all(plan)
     engine = time.perf_counter()
-    records = records_of(plan, evolution)
+    reduced = reduce_evolutions(plan, evolution)
     analysed = time.perf_counter()
-    chunks, sizes, seconds = make_chunks(plan, max(8, n // 2)), {}, {}
+    sizes, seconds = {}, {}
     with tempfile.TemporaryDirectory() as name:
-        store = Store.create(Path(name) / "store", plan, chunks)
-        for k in range(len(chunks)):
-            store.write(k, take(records, chunks[k]))
+        store = new_store(Path(name) / "store", plan, max(8, n // 2))
+        portions = store.portions
+        for k in range(len(portions)):
+            store.write(k, take(reduced, portions[k]))
         saved = time.perf_counter()
         store.read(0, n)
         seconds["reading"] = time.perf_counter() - saved
         sizes["store"] = size_of(store.path)
         for suffix in (".nc", ".zarr"):
-            folder = Folder(Path(name) / f"x{suffix}")
+            folder = PartialFolder(Path(name) / f"x{suffix}")
             folder.acquire()
             began = time.perf_counter()
-            write_result(plan, store, chunks, ground_states(plan), folder, Reporter(chunks, None))
+            write_result(plan, store, portions, ground_states(plan), folder, Reporter(portions, None))
             seconds[suffix] = time.perf_counter() - began
             sizes[suffix] = size_of(folder.target)
             folder.release()

@@ -15,12 +15,6 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
 EQUATION_MODULES = tuple(f"gpucrust.physics.{name}" for name in ("eos", "force_balance", "diffusion", "ground_state"))
-TINY = {
-    "axes": {"mass_model": ["DZ31"]},
-    "physics": {"policy": "mixed"},
-    "stepper": {"P_start": 1e30, "P_end": 1.3e30, "dlnP": 0.1, "chunk": 0.1},
-    "output": {"composition": True},
-}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -46,25 +40,31 @@ def sweep_keys() -> str:
 
 
 def dataset() -> str:
-    """Dimensions and variables of a result."""
-    import gpucrust
-    from gpucrust.schema import MEMBER_AXES
+    """Coordinates and variables of a result."""
+    from gpucrust import schema
+    from gpucrust.sweep.config import OutputSection
 
-    ds = gpucrust.run(TINY)
-    kinds: dict[str, list[Sequence[str]]] = {"Coordinates": [], "Profiles": [], "Members": [], "Layers": []}
-    for name, v in ds.variables.items():
-        a = v.attrs
-        meaning = a.get("long_name", "") + (f". {a['comment']}" if "comment" in a else "")
-        if "flag_meanings" in a:
-            flags = zip(a["flag_values"], a["flag_meanings"].split(), strict=True)
-            meaning += ". Values: " + ", ".join(f"{value} {word}" for value, word in flags)
-        kind = "Coordinates" if name in ds.coords else "Layers" if str(name).startswith("layer_") else "Members"
-        if kind == "Members" and "pressure" in v.dims:
-            kind = "Profiles"
-        dims = ", ".join(v.dims).replace(", ".join(MEMBER_AXES), "*axes*")
-        kinds[kind].append((f"`{name}`", dims, a.get("units", ""), meaning))
+    axes, cut = ", ".join(schema.AXES), OutputSection().layer_cut
+    rows = {name: _variable(name, (name,), a) for name, a in schema.COORDINATES.items()}
+    rows |= {name: _variable(name, ("nuclide",), a) for name, a in schema.NUCLIDE_COORDINATES.items()}
+    kinds: dict[str, list[Sequence[str]]] = {"Coordinates": list(rows.values())}
+    kinds |= {"Profiles": [], "Members": [], "Layers": []}
+    for name, v in schema.VARIABLES.items():
+        kind = "Profiles" if "pressure" in v.dims else "Layers" if name.startswith("layer_") else "Members"
+        kinds[kind].append(_variable(name, v.dims, v.attributes_with(layer_cut=cut, axes=axes)))
     head = ("name", "dimensions", "units", "meaning")
     return "\n\n".join(f"## {kind}\n\n{table(head, rows)}" for kind, rows in kinds.items())
+
+
+def _variable(name: str, dims: Sequence[str], attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of the tables of the dataset."""
+    from gpucrust.schema import AXES
+
+    meaning = attributes["long_name"] + (f". {attributes['comment']}" if "comment" in attributes else "")
+    if "flag_meanings" in attributes:
+        flags = zip(attributes["flag_values"], attributes["flag_meanings"].split(), strict=True)
+        meaning += ". Values: " + ", ".join(f"{value} {word}" for value, word in flags)
+    return f"`{name}`", ", ".join(dims).replace(", ".join(AXES), "*axes*"), attributes.get("units", ""), meaning
 
 
 def equations() -> str:
@@ -93,18 +93,26 @@ def validation() -> str:
     sys.path.insert(0, str(ROOT / "tests"))
     published = import_module("published")
     ours = json.loads((ROOT / "docs" / "measured.json").read_text())
+    parts = (_cs20, _one_component, _profiles, _ground_state, _masses, _flux, _fusion, _equation_of_state)
+    return "\n\n".join(paragraph for part in parts for paragraph in part(published, ours))
 
-    def side_by_side(head: Sequence[str], rows: Iterable[tuple[str, float, float]], form: str = ".4g") -> str:
-        cells = [
-            (name, f"{theirs:{form}}", f"{own:{form}}", f"{own / theirs - 1:+.2%}" if theirs else "")
-            for name, theirs, own in rows
-        ]
-        return table((*head, "difference"), cells)
 
+def side_by_side(head: Sequence[str], rows: Iterable[tuple[str, float, float]], form: str = ".4g") -> str:
+    """A table of published numbers and ours."""
+    cells = [
+        (name, f"{theirs:{form}}", f"{own:{form}}", f"{own / theirs - 1:+.2%}" if theirs else "")
+        for name, theirs, own in rows
+    ]
+    return table((*head, "difference"), cells)
+
+
+def _cs20(published: Any, ours: dict[str, Any]) -> list[str]:
+    return [*_statements(published.CS20_STATEMENTS, ours["CS20"]), *_layers(ours["layers of figure 1"])]
+
+
+def _one_component(published: Any, ours: dict[str, Any]) -> list[str]:
     zipped = zip(published.HZ90, ours["one component"], strict=True)
-    parts = [
-        *_statements(published.CS20_STATEMENTS, ours["CS20"]),
-        *_layers(ours["layers of figure 1"]),
+    return [
         "## The one-component crust",
         f"{published.HAENSEL_ZDUNIK}: what the crust becomes, and at what pressure (dyn cm⁻²). Ours with `MB-refit`, "
         "`sweeps/one_component.toml`; which thresholds were fitted, and why 56Ti differs, is in "
@@ -113,6 +121,11 @@ def validation() -> str:
             ("nuclide", "published", "ours"),
             ((a if a == b else f"{a} (ours {b})", P, Q) for (a, P), (b, Q) in zipped),
         ),
+    ]
+
+
+def _profiles(published: Any, ours: dict[str, Any]) -> list[str]:
+    parts = [
         "## Profiles",
         f"Against {published.SCALAR_CODE}. ρ in g cm⁻³, energies in MeV. Theirs / ours. Heat differs "
         "by 0.008 MeV throughout, by what burns before lg P = 28 and where a run begins.",
@@ -123,14 +136,23 @@ def validation() -> str:
             for row, own in zip(rows, ours["profiles"][model], strict=True)
         ]
         parts += [f"**{model}**", table(("lg P", "ρ", "μ_e", "μ_n", "X_n", "heat"), lines)]
+    return parts
+
+
+def _ground_state(published: Any, ours: dict[str, Any]) -> list[str]:
     drip = ours["neutron drip"]
     theirs = [_nuclide(Z, A) for Z, A in published.OUTER_CRUST]
     same = [name for name in drip["nuclides"] if name in theirs]
-    parts += [
+    return [
         "## Ground state",
         f"{published.PEARSON_GORIELY_CHAMEL}, AME and HFB21 with the lattice. Their outer crust: {', '.join(theirs)}. "
         f"Ours, from 10²⁵ dyn cm⁻² down: {', '.join(same)}.",
         side_by_side(("", "published", "ours"), [("neutron drip, n_b / fm⁻³", published.NEUTRON_DRIP, drip["n_b"])]),
+    ]
+
+
+def _masses(published: Any, ours: dict[str, Any]) -> list[str]:
+    return [
         "## Masses",
         f"Mass excess (MeV) by {published.DUFLO_ZUKER}.",
         side_by_side(
@@ -145,6 +167,11 @@ def validation() -> str:
             ((name, rms, ours["rms"][name]) for name, rms in published.RMS.items()),
             ".3f",
         ),
+    ]
+
+
+def _flux(published: Any, ours: dict[str, Any]) -> list[str]:
+    return [
         "## Flux",
         f"{published.CS20}, cm⁻² s⁻¹, at A = 70, g = 10¹⁴ cm s⁻², ρ_n = 10¹² g cm⁻³.",
         side_by_side(
@@ -155,32 +182,35 @@ def validation() -> str:
                 ("baryon flux of Eddington accretion", published.FLUX_EDDINGTON, ours["Eddington"]),
             ],
         ),
+    ]
+
+
+def _fusion(published: Any, ours: dict[str, Any]) -> list[str]:
+    s_factors = (
+        (f"S, {_nuclide(Z1, A1)} + {_nuclide(Z2, A2)}", value, own)
+        for ((Z1, A1, Z2, A2), value), own in zip(published.S_FACTORS, ours["S factors"], strict=True)
+    )
+    rates = (
+        (f"rate, {_nuclide(*nuclides[0])} + {_nuclide(*nuclides[-1])} at {rho:.4g} g cm⁻³", value, own)
+        for (nuclides, rho, _, _, value), own in zip(published.RATES, ours["rates"], strict=True)
+    )
+    return [
         "## Fusion",
         f"{published.FUSION}: log₁₀ of S (MeV barn) at 0.1 MeV and of the rate (cm⁻³ s⁻¹).",
-        side_by_side(
-            ("", "separately", "ours"),
-            [
-                *(
-                    (f"S, {_nuclide(Z1, A1)} + {_nuclide(Z2, A2)}", value, own)
-                    for ((Z1, A1, Z2, A2), value), own in zip(published.S_FACTORS, ours["S factors"], strict=True)
-                ),
-                *(
-                    (f"rate, {_nuclide(*nuclides[0])} + {_nuclide(*nuclides[-1])} at {rho:.4g} g cm⁻³", value, own)
-                    for (nuclides, rho, _, _, value), own in zip(published.RATES, ours["rates"], strict=True)
-                ),
-            ],
-        ),
+        side_by_side(("", "separately", "ours"), [*s_factors, *rates]),
+    ]
+
+
+def _equation_of_state(published: Any, ours: dict[str, Any]) -> list[str]:
+    rows = [
+        (*map(str, row[:3]), *(f"{a:.7g} / {b:.7g}" for a, b in zip(row[3:], own, strict=True)))
+        for row, own in zip(published.EOS, ours["equation of state"], strict=True)
+    ]
+    return [
         "## Equation of state",
         f"{published.EQUATION_OF_STATE}: μ_e, μ_n (MeV), P (dyn cm⁻²). Theirs / ours.",
-        table(
-            ("n_b / fm⁻³", "Y_e", "Y_n", "μ_e", "μ_n", "P"),
-            [
-                (*map(str, row[:3]), *(f"{a:.7g} / {b:.7g}" for a, b in zip(row[3:], own, strict=True)))
-                for row, own in zip(published.EOS, ours["equation of state"], strict=True)
-            ],
-        ),
+        table(("n_b / fm⁻³", "Y_e", "Y_n", "μ_e", "μ_n", "P"), rows),
     ]
-    return "\n\n".join(parts)
 
 
 def _statements(statements: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ jax.config.update("jax_enable_x64", True)
 os.environ[KEEP_PROGRAMS] = "0"  # tests change the package as they run
 
 # fixtures
-from fakes.sweep import command, half, plan, replayed, undisturbed, work  # noqa: E402, F401
+from fakes.sweep import command, half, plan, played_back, undisturbed, work  # noqa: E402, F401
 
 
 @pytest.fixture(scope="module", autouse=True)

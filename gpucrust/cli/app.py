@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-import gpucrust
+from gpucrust.status import Status
 from gpucrust.support.cache import use_cache
+from gpucrust.sweep.errors import SweepError
+from gpucrust.version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,15 +78,14 @@ def sentence(error: Exception) -> str:
     return str(error)
 
 
-def open_result(path: Path) -> "xr.Dataset":
-    """A result, netCDF or Zarr; its variables are read when they are used."""
-    from gpucrust.results.files import open_output
-    from gpucrust.sweep.config import SweepError
+def checked_result(path: Path) -> "xr.Dataset":
+    """A result of a sweep, netCDF or Zarr, whose variables are read when they are used. Raises SweepError if not."""
+    from gpucrust.results.files import open_result
 
     if not path.exists():
         raise SweepError(f"{path}: there is no such file")
     try:
-        ds = open_output(path)
+        ds = open_result(path)
     except (OSError, ValueError) as error:
         raise SweepError(f"{path}: not a netCDF file or Zarr store that can be read") from error
     if "gpucrust" not in ds.attrs.get("source", ""):
@@ -100,7 +101,6 @@ def print_failures(ds: "xr.Dataset") -> None:
     from rich.table import Table
 
     from gpucrust.results.summary import count_statuses
-    from gpucrust.status import Status
 
     counts = count_statuses(ds)
     if counts[Status.OK] == ds.sizes["member"]:
@@ -129,5 +129,5 @@ def version_option(
     gpucrust report mine.nc     the same with figures, as a page
     """
     if version:
-        print(f"gpucrust {gpucrust.__version__}")
+        print(f"gpucrust {__version__}")
         raise typer.Exit

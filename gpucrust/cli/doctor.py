@@ -5,6 +5,7 @@ import platform
 import typer
 
 from gpucrust.cli.app import app
+from gpucrust.version import __version__
 
 
 @app.command()
@@ -18,10 +19,9 @@ def doctor() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    import gpucrust
     from gpucrust.jobs.doctor import FAULTY_JAX, cache_state, examine
 
-    print(f"gpucrust {gpucrust.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    print(f"gpucrust {__version__}, Python {platform.python_version()}, {platform.platform()}")
     print(f"jax {jax.__version__}, jaxlib {jaxlib.__version__}")
     fault = FAULTY_JAX.get(jax.__version__) or FAULTY_JAX.get(jaxlib.__version__)
     if fault:

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from gpucrust.cli.app import Result, app, open_result
+from gpucrust.cli.app import Result, app, checked_result
 from gpucrust.support.nearest import nearest
+from gpucrust.sweep.errors import SweepError
 
 SUFFIX = {"csv": ".csv", "dstar": ".abuntime", "nscool": ".nscool", "npz": ".npz"}
+"""Formats, and the suffix of what is written in each by default."""
 
 
 @app.command()
@@ -36,7 +38,6 @@ def export(
     gpucrust export figure1.nc --format npz --select mass_model=DZ31 -o dz31.npz
     """
     from gpucrust.results.export import FORMATS, files, select
-    from gpucrust.sweep.config import SweepError
 
     if format not in FORMATS:
         raise SweepError(f"--format {format}: did you mean {nearest(format, FORMATS)}? (one of {', '.join(FORMATS)})")
@@ -45,13 +46,11 @@ def export(
         if path.exists() and not overwrite:
             raise SweepError(f"{path} exists: give another name with -o, or --overwrite")
     wanted = dict(_choice(text) for text in choices or [])
-    for path in FORMATS[format](select(open_result(result), wanted), target):
+    for path in FORMATS[format](select(checked_result(result), wanted), target):
         print(f"wrote {path}")
 
 
 def _choice(text: str) -> tuple[str, str]:
-    from gpucrust.sweep.config import SweepError
-
     axis, separator, value = text.partition("=")
     if not separator:
         raise SweepError(f"--select {text}: write AXIS=VALUE, such as mass_model=DZ31")

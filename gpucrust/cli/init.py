@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gpucrust.cli.app import app
+from gpucrust.sweep.errors import SweepError
 
 
 @app.command()
@@ -18,7 +19,6 @@ def init(
     \b
     gpucrust init mine.toml
     """
-    from gpucrust.sweep.config import SweepError
     from gpucrust.sweep.template import sweep_template
 
     if output.exists() and not overwrite:

@@ -5,19 +5,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gpucrust.cli.app import Result, app, open_result, print_failures
+from gpucrust.cli.app import Result, app, checked_result, print_failures
 from gpucrust.support.nearest import nearest
+from gpucrust.sweep.errors import SweepError
 
 if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
 
 KINDS = ("profile", "map", "layers", "probability", "composition")
-LETTERS = ".v-/"  # by Regime: equilibrium, decreasing, flat, steep
+"""Kinds of figure, for shells to complete."""
+LETTERS = ".v-/"
+"""A regime in a strip, by the number of its `Regime`: equilibrium, decreasing, flat, steep."""
 RAMP = " ▁▂▃▄▅▆▇█"
+"""Shares from none to all, in a strip."""
 PLAIN_RAMP = " .:-=+*%@"
+"""The same for terminals without Unicode."""
 COLUMNS = 56
+"""Characters of a strip."""
 SHOWN_LAYERS = 8
+"""Rows of the table of layers, at most; it is left out if there are more than ten times as many layers."""
 
 
 @app.command()
@@ -31,7 +38,7 @@ def info(result: Result) -> None:
 
     from gpucrust.results.summary import axes_of, axis_text
 
-    ds = open_result(result)
+    ds = checked_result(result)
     console = Console(highlight=False)
     print(f"{ds.attrs.get('title', result.name)}")
     print(f"{ds.attrs['history']}; device {ds.attrs['device']}, {ds.attrs['wall_time_seconds']:.3g} s")
@@ -54,8 +61,7 @@ def _print_strips(ds: "xr.Dataset", console: "Console") -> None:
     """A line a mass model: the regime along lg P of its one member, or the share of members out of equilibrium."""
     import numpy as np
 
-    from gpucrust.results.plots import first_shown
-    from gpucrust.results.summary import broken_probability, has_result, regimes_at
+    from gpucrust.results.summary import broken_probability, first_shown, has_result, regimes_at
 
     first, last = first_shown(ds), float(ds.pressure[-1])
     P = np.geomspace(first, last, COLUMNS)
@@ -139,12 +145,11 @@ def plot(
     gpucrust plot figure1.nc --kind layers -o layers.pdf
     """
     from gpucrust.results import plots
-    from gpucrust.sweep.config import SweepError
 
     if kind is not None and kind not in plots.KINDS:
         names = ", ".join(plots.KINDS)
         raise SweepError(f"--kind {kind}: did you mean {nearest(kind, plots.KINDS)}? (one of {names})")
-    ds = open_result(result)
+    ds = checked_result(result)
     chosen = kind or plots.default_kind(ds)
     target = output or Path(f"{result.stem}-{chosen}.png")
     plots.write_figure(plots.KINDS[chosen](ds), target)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gpucrust.jobs.in_memory import Standing
+    from gpucrust.jobs.progress import Standing
 
 
 class Reporting:

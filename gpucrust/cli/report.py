@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gpucrust.cli.app import Result, app, open_result
+from gpucrust.cli.app import Result, app, checked_result
+from gpucrust.sweep.errors import SweepError
 
 
 @app.command()
@@ -20,10 +21,9 @@ def report(
     gpucrust report figure1.nc -o report.html
     """
     from gpucrust.results.html_report import write_report
-    from gpucrust.sweep.config import SweepError
 
     target = output or Path(result.stem + ".html")
     if target.exists() and not overwrite:
         raise SweepError(f"{target} exists: give another name with -o, or --overwrite")
-    write_report(open_result(result), target)
+    write_report(checked_result(result), target)
     print(f"wrote {target}")

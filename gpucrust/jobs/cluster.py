@@ -1,8 +1,8 @@
-"""Chunks on many processes: Dask's scheduler hands them out, and hands out again those of a worker that was lost.
+"""Portions on many processes: Dask's scheduler hands them out, and hands out again those of a worker that was lost.
 
-Each worker computes a chunk and writes it into the store itself, so the store must be on a file system that all see.
-Chunks are idempotent: that two workers compute one does no harm. One process a device: a local cluster gives its
-workers a GPU each; on a cluster of yours that is the job's to do.
+Each worker computes a portion and writes it into the store itself, so the store must be on a file system that all see.
+That two workers compute one portion does no harm. One process a device: a local cluster gives its workers a GPU each;
+on a cluster of yours that is the job's to do.
 """
 
 import logging
@@ -13,26 +13,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gpucrust.jobs.in_memory import Device
+from gpucrust.jobs.computing import Computed, compute_and_save
+from gpucrust.jobs.devices import Device
 from gpucrust.jobs.store import Store, StoreError
-from gpucrust.jobs.to_file import Computed, compute_and_save
-from gpucrust.sweep.config import SweepError
+from gpucrust.sweep.errors import SweepError
 from gpucrust.sweep.plan import Plan
 from gpucrust.sweep.provenance import identity
 
 try:
-    from distributed import Client, LocalCluster, Worker, WorkerPlugin, as_completed, get_worker
+    from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, as_completed, get_worker
     from distributed.scheduler import KilledWorker
     from distributed.utils import silence_logging_cmgr
 except ImportError as error:
     raise SweepError("--workers and --scheduler need Dask: pip install 'gpucrust[dask]'") from error
 
-if TYPE_CHECKING:
-    from distributed import Future
-
 CONNECT_SECONDS = 30
+"""Time within which a scheduler must answer, s."""
 
 
 class Work(WorkerPlugin):
@@ -49,7 +47,7 @@ class Work(WorkerPlugin):
             os.environ["CUDA_VISIBLE_DEVICES"] = self.gpus[int(worker.name) % len(self.gpus)]
 
     def compute(self, k: int) -> Computed:
-        """Chunk k, into the store."""
+        """Portion k, into the store."""
         if self.store is None:
             if not self.path.exists():
                 raise StoreError(f"a worker does not see {self.path}: put the output on a file system that all see")
@@ -62,7 +60,7 @@ class Work(WorkerPlugin):
 
 
 def compute_on_worker(name: str, k: int) -> Computed:
-    """The task: chunk k, by the worker's `Work`."""
+    """The task: portion k, by the worker's `Work`."""
     work = get_worker().plugins[name]
     assert isinstance(work, Work)
     return work.compute(k)
@@ -71,9 +69,9 @@ def compute_on_worker(name: str, k: int) -> Computed:
 def compute(
     plan: Plan, store: Store, pending: list[int], device: Device | None, workers: int | None, scheduler: str | None
 ) -> Iterator[Computed]:
-    """Compute and save chunks on a local cluster of `workers` processes, or at a scheduler's address.
+    """Compute and save portions on a local cluster of `workers` processes, or at a scheduler's address.
 
-    Raises SweepError if there is no such scheduler, or a chunk kills its workers; and what a worker raised.
+    Raises SweepError if there is no such scheduler, or a portion kills its workers; and what a worker raised.
     """
     if not pending:
         return

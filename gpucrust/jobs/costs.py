@@ -13,24 +13,25 @@ import numpy as np
 
 from gpucrust.engine.ensemble import Progress, evolve
 from gpucrust.engine.sizes import HARVEST, LANE_GROUP, crews_and_lanes, lane_bytes, on_cpu, point_bytes
-from gpucrust.profiles.reduced import records_of
-from gpucrust.sweep.config import SweepError
-from gpucrust.sweep.plan import BLOCK_BYTES, STREAM, Chunks, Plan, recorded_pressures
+from gpucrust.profiles.reduction import reduce_evolutions
+from gpucrust.sweep.errors import SweepError
+from gpucrust.sweep.plan import BLOCK_BYTES, STREAM, Plan, recorded_pressures
+from gpucrust.sweep.portions import Portions
 
 PROGRAM = 1300 * 2**20
-"""Bytes of Python, JAX and a program while it is compiled; 700 MiB where it is found compiled."""
-RESULT = 40_000
-"""Bytes of the results of a lane, in two copies, but for what is recorded."""
-WAITING = 500
-"""Bytes of an evolution of which nothing has begun."""
-COPIES = 3
-"""Of a block of the dataset while it is put together."""
+"""Memory of Python, JAX and a program while it is compiled, bytes; 700 MiB where it is found compiled."""
+LANE_RESULT = 40_000
+"""Memory of the results of a lane, in two copies, but for what is recorded at pressures, bytes."""
+WAITING_EVOLUTION = 500
+"""Memory of an evolution of which nothing has begun, bytes."""
+BLOCK_COPIES = 3
+"""Copies of a block of the dataset that memory holds while it is put together."""
 COMPRESSION = 0.3
 """Bytes on disk over bytes in memory; 0.13 to 0.29 were measured (docs/scale.md)."""
-COARSER = (0.02, 0.05, 0.1, 0.2, 0.5)
-"""Steps of recorded pressures to offer, up to the largest there may be."""
-CALIBRATION = 20.0
-"""Seconds that a calibration may take, after compiling."""
+COARSER_GRIDS = (0.02, 0.05, 0.1, 0.2, 0.5)
+"""Steps of recorded pressures, in ln P, to offer where memory is short, up to the largest there may be."""
+CALIBRATION_SECONDS = 20.0
+"""Time that a calibration may take, after compiling, s."""
 
 
 def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
@@ -39,27 +40,27 @@ def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
     return crews_and_lanes(min(n, STREAM), plan.sweep.stepper.batch or None, size)
 
 
-def working_memory(plan: Plan, chunks: Chunks) -> int:
-    """Of a process that computes and writes chunk by chunk, bytes; without a GPU's."""
-    lanes, points = math.prod(crews_and_lanes_of(plan, chunks.n)), len(plan.pressures)
-    evolving = min(lanes, HARVEST) * (RESULT + 2 * point_bytes(plan.stepper) * points)
-    evolving += WAITING * min(chunks.n, STREAM)
+def working_memory(plan: Plan, portions: Portions) -> int:
+    """Memory of a process that computes and writes portion by portion, without a GPU's, bytes."""
+    lanes, points = math.prod(crews_and_lanes_of(plan, portions.n)), len(plan.pressures)
+    evolving = min(lanes, HARVEST) * (LANE_RESULT + 2 * point_bytes(plan.stepper) * points)
+    evolving += WAITING_EVOLUTION * min(portions.n, STREAM)
     if on_cpu():
         evolving += lanes * lane_bytes(points, plan.stepper)
-    # chunks under way have parts of records, and one is put together and written
-    evolving += 2 * plan.evolution_bytes * min(chunks.n, lanes + 2 * chunks.size)
-    block = COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)
+    # portions under way have parts of their evolutions, and one is put together and written
+    evolving += 2 * plan.evolution_bytes * min(portions.n, lanes + 2 * portions.size)
+    block = BLOCK_COPIES * min(max(BLOCK_BYTES, plan.member_bytes), plan.member_bytes * plan.n_members)
     return PROGRAM + evolving + block  # what evolving took is not given back while blocks are written
 
 
 def dataset_memory(plan: Plan) -> int:
-    """Of the dataset of all members, and its making, bytes."""
-    return COPIES * plan.member_bytes * plan.n_members
+    """Memory of the dataset of all members, and its making, bytes."""
+    return BLOCK_COPIES * plan.member_bytes * plan.n_members
 
 
-def disk(plan: Plan, chunks: Chunks) -> int:
-    """Of the result and, where a sweep has several chunks, the store it is made from, bytes."""
-    store = plan.evolution_bytes * plan.n_evolutions if len(chunks) > 1 else 0
+def disk(plan: Plan, portions: Portions) -> int:
+    """Disk of the result and, where a sweep has several portions, of the store that it is made from, bytes."""
+    store = plan.evolution_bytes * plan.n_evolutions if len(portions) > 1 else 0
     return int(COMPRESSION * (store + plan.member_bytes * plan.n_members))
 
 
@@ -80,51 +81,54 @@ def free_memory() -> int:
 
 
 def free_disk(folder: Path) -> int:
-    """Bytes."""
+    """Space that is left on the disk of a folder, bytes."""
     return shutil.disk_usage(folder).free
 
 
-def check_memory(plan: Plan, chunks: Chunks, processes: int = 1) -> None:
+def check_memory(plan: Plan, portions: Portions, processes: int = 1) -> None:
     """Refuse what cannot be computed here: SweepError with the setting that would."""
-    available, needed = free_memory() // processes, working_memory(plan, chunks)
+    available, needed = free_memory() // processes, working_memory(plan, portions)
     if needed > available:
         each = f" in each of {processes} processes" if processes > 1 else ""
         raise SweepError(
-            f"chunks of {min(chunks.size, chunks.n)} evolutions need about {size(needed)} of memory{each} and "
-            f"{size(available)} are free: {_memory_remedy(plan, chunks, available)}"
+            f"chunks of {min(portions.size, portions.n)} evolutions need about {size(needed)} of memory{each} and "
+            f"{size(available)} are free: {_memory_remedy(plan, portions, available)}"
         )
 
 
-def check_disk(plan: Plan, chunks: Chunks, folder: Path) -> None:
+def check_disk(plan: Plan, portions: Portions, folder: Path) -> None:
     """Refuse what cannot be written to a folder: SweepError with the setting that would."""
-    needed, there = disk(plan, chunks), free_disk(folder)
+    needed, there = disk(plan, portions), free_disk(folder)
     if needed > there:
         raise SweepError(
             f"{plan.n_members} members need about {size(needed)} of disk and {size(there)} are free: "
-            f"{_disk_remedy(plan, chunks, there)}"
+            f"{_disk_remedy(plan, portions, there)}"
         )
 
 
-def _memory_remedy(plan: Plan, chunks: Chunks, available: int) -> str:
-    """The settings that would fit: smaller chunks, or fewer lanes, or both; if that is not enough, fewer pressures."""
-    smaller, fewer = list(_halves(chunks.size)), list(_halves(crews_and_lanes_of(plan, chunks.n)[1]))
+def _memory_remedy(plan: Plan, portions: Portions, available: int) -> str:
+    """The settings that would fit: smaller portions, fewer lanes, or both; if that is not enough, fewer pressures."""
+    smaller, fewer = list(_halves(portions.size)), list(_halves(crews_and_lanes_of(plan, portions.n)[1]))
     options: list[tuple[int | None, dict[str, Any]]] = [(x, {}) for x in smaller]
     options += [(x, {"batch": y}) for x in (None, *smaller) for y in fewer]
-    options += [(LANE_GROUP, {"batch": LANE_GROUP, "dlnP": z}) for z in COARSER if z > plan.sweep.stepper.dlnP]
+    options += [(LANE_GROUP, {"batch": LANE_GROUP, "dlnP": z}) for z in COARSER_GRIDS if z > plan.sweep.stepper.dlnP]
     for save_every, stepper in options:
-        if working_memory(_changed(plan, "stepper", stepper), Chunks(chunks.n, save_every or chunks.size)) <= available:
+        if (
+            working_memory(_changed(plan, "stepper", stepper), Portions(portions.n, save_every or portions.size))
+            <= available
+        ):
             words = [f"--save-every {save_every}"] if save_every else []
             return " ".join(words + [f"--set stepper.{name}={x}" for name, x in stepper.items()]) + " would fit"
     return f"no setting would fit, programs alone take {size(PROGRAM)}"
 
 
-def _disk_remedy(plan: Plan, chunks: Chunks, there: int) -> str:
+def _disk_remedy(plan: Plan, portions: Portions, there: int) -> str:
     """The settings that would fit; where none does, how many members would with them."""
     wanted = [name for name in ("composition", "profiles") if getattr(plan.sweep.output, name)]
-    words, needed = "", disk(plan, chunks)
+    words, needed = "", disk(plan, portions)
     for names in (*([name] for name in wanted), wanted):
         words = " ".join(f"--set output.{name}=false" for name in names)
-        needed = disk(_changed(plan, "output", dict.fromkeys(names, False)), chunks)
+        needed = disk(_changed(plan, "output", dict.fromkeys(names, False)), portions)
         if names and needed <= there:
             return f"{words} would fit"
     return f"{words and words + ' and '}about {plan.n_members * there // needed} members would fit"
@@ -150,7 +154,7 @@ def check_dataset(plan: Plan) -> None:
     if needed > available:
         dlnP = plan.sweep.stepper.dlnP
         coarser = dlnP * needed / available
-        grid = f"raise stepper.dlnP from {dlnP:g} to {coarser:.2g}, " if coarser < COARSER[-1] else ""
+        grid = f"raise stepper.dlnP from {dlnP:g} to {coarser:.2g}, " if coarser < COARSER_GRIDS[-1] else ""
         profiles = f"{grid}set output.profiles = false, "
         raise SweepError(
             f"the dataset of {plan.n_members} members needs about {size(needed)} of memory and {size(available)} are "
@@ -175,36 +179,33 @@ class Calibration:
     """How fast evolutions are computed here."""
 
     evolutions_per_second: float
+    """Evolutions a second, by one process."""
     compile_seconds: float
-    whole: bool  # whether evolutions were followed to their end
+    """Time of compiling, s."""
+    whole: bool
+    """Whether evolutions were followed to their end."""
 
 
 class _Enough(Exception):
     """A calibration has taken its time."""
 
 
-def calibrate(plan: Plan, chunks: Chunks) -> Calibration:
+def calibrate(plan: Plan, portions: Portions) -> Calibration:
     """Evolve some evolutions of the plan, as many as there are lanes, evenly spread over its axes."""
-    crews, lanes = crews_and_lanes_of(plan, chunks.n)
-    n = min(crews * lanes, chunks.n)
-    numbers = np.unique(np.linspace(0, chunks.n - 1, n).astype(int))
+    crews, lanes = crews_and_lanes_of(plan, portions.n)
+    n = min(crews * lanes, portions.n)
+    numbers = np.unique(np.linspace(0, portions.n - 1, n).astype(int))
     seen: list[tuple[float, float]] = []
 
     def look(p: Progress) -> None:
         seen.append((time.perf_counter(), p.fraction))
-        if seen[-1][0] - seen[0][0] > CALIBRATION:
+        if seen[-1][0] - seen[0][0] > CALIBRATION_SECONDS:
             raise _Enough
 
     def once() -> float:
         seen.clear()
         began = time.perf_counter()
-        evolution = evolve(
-            plan.members(numbers),
-            plan.problem,
-            batch=lanes,
-            progress=look,
-        )
-        records_of(plan, evolution)
+        reduce_evolutions(plan, evolve(plan.members(numbers), plan.problem, batch=lanes, progress=look))
         return time.perf_counter() - began
 
     try:

@@ -24,11 +24,14 @@ FAULTY_JAX = {
     "0.11.0": "has known faults (jax#40633)",
     "0.11.1": "has known faults (jax#40101)",
 }
+"""What is wrong with versions of JAX that are not to be used."""
 CLOSE_TO_STORED = 1e-3
-"""Relative: the engine's moves end a little beyond thresholds, and the plain code's do not."""
+"""Relative deviation from the stored numbers up to which a device is sound: the engine's moves end a little beyond
+thresholds, and those of the plain code that made the numbers do not."""
 CLOSE_TO_CPU = 1e-9
-"""Relative: of two devices that compute the same."""
+"""Relative deviation from the CPU up to which another device is sound: both compute the same."""
 QUANTITIES = ("mu_e", "n_b", "Y_e")
+"""Profiles that are compared."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,17 @@ class Checkup:
     """What was found on one device."""
 
     device: str
-    members_per_second: float  # of a second run
-    first_run: float  # s, with compilation
-    worst_stored: float  # relative deviation from the stored numbers
-    worst_cpu: float  # relative deviation from the CPU
+    """Platform and kind of the device."""
+    members_per_second: float
+    """Crusts a second, of a second run."""
+    first_run: float
+    """Time of the first run, with compilation, s."""
+    worst_stored: float
+    """Largest relative deviation from the stored numbers."""
+    worst_cpu: float
+    """Largest relative deviation from the CPU."""
     failed: int
+    """Crusts without a result."""
 
     @property
     def sound(self) -> bool:

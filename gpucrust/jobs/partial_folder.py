@@ -1,4 +1,4 @@
-"""The folder of a sweep under way: OUT.partial beside OUT, from which a run that was stopped goes on.
+"""The folder of a run to a file: OUT.partial beside OUT, from which a run that was stopped goes on.
 
 It holds the `store`, a log, a lock, and the result while it is written. Nothing depends on clocks or host names.
 """
@@ -11,16 +11,16 @@ import os
 import shutil
 import socket
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from gpucrust.jobs.store import Store, StoreError
 from gpucrust.results.dataset import RunInfo
 
-OURS = ("store", "new", "log.jsonl", "written.nc", "written.zarr", "replaced")
-"""What a folder may hold besides its lock."""
+CONTENTS = ("store", "new", "log.jsonl", "written.nc", "written.zarr", "replaced")
+"""Names of what runs put into such a folder, besides its lock; anything else in it is left alone."""
 
 
-class Folder:
+class PartialFolder:
     """OUT.partial, held by one run at a time."""
 
     def __init__(self, target: Path) -> None:
@@ -32,6 +32,13 @@ class Folder:
     def store(self) -> Path:
         """The Zarr group."""
         return self.path / "store"
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def acquire(self) -> None:
         """Make the folder and lock it; raises StoreError if another run has.
@@ -76,7 +83,7 @@ class Folder:
 
     def discard(self) -> None:
         """Remove what an earlier run left, but for the lock."""
-        for name in OURS:
+        for name in CONTENTS:
             path = self.path / name
             if path.is_dir():
                 shutil.rmtree(path)
@@ -84,7 +91,7 @@ class Folder:
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the folder, unless there is something in it that is not ours."""
+        """Remove the folder, unless there is something in it that no run has put there."""
         self.discard()
         (self.path / "lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):

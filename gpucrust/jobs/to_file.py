@@ -1,72 +1,47 @@
-"""Sweeps to files: chunk after chunk, here or on a cluster, from where a run stopped; then written by one writer.
+"""Sweeps to files: portion after portion, here or on a cluster, from where a run stopped; then written by one writer.
 
-What is computed does not depend on how: chunks of any size, any number of workers, interruptions give the same bits.
+What is computed does not depend on how: portions of any size, any number of workers, interruptions give the same bits.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import xarray as xr
 
-from gpucrust.engine.ensemble import Progress
+from gpucrust.jobs.computing import Computed, compute_all, compute_and_save
 from gpucrust.jobs.costs import check_disk, check_memory
-from gpucrust.jobs.in_memory import (
-    Device,
-    Report,
-    Reporter,
-    compute_all,
-    compute_chunks,
-    device_name,
-    meanwhile,
-    on_device,
-)
-from gpucrust.jobs.partial_folder import Folder
-from gpucrust.jobs.store import Store, StoreError, different
-from gpucrust.physics.ground_state import GroundState
+from gpucrust.jobs.devices import Device, device_name, on_device
+from gpucrust.jobs.partial_folder import PartialFolder
+from gpucrust.jobs.progress import Report, Reporter
+from gpucrust.jobs.store import Store, StoreError
+from gpucrust.jobs.writing import InMemory, Source, write_result
 from gpucrust.profiles.ground_states import ground_states
-from gpucrust.profiles.reduced import Records, concatenate, take
-from gpucrust.results.dataset import member_variables, scarce_left_out, shared_variables
-from gpucrust.results.files import move_into_place, open_output, write_blocks
-from gpucrust.schema import AXES
+from gpucrust.results.files import open_result
 from gpucrust.status import Status
-from gpucrust.sweep.config import SweepError
-from gpucrust.sweep.plan import Chunks, Plan, make_chunks
-from gpucrust.sweep.provenance import identity
-
-NEAR = 256
-"""Evolutions this close to each other are read from a store at once."""
-
-
-class Source(Protocol):
-    """Records of all evolutions, wherever they are."""
-
-    def read(self, first: int, last: int) -> Records:
-        """Those of evolutions first..last-1."""
+from gpucrust.support.threads import meanwhile
+from gpucrust.sweep.errors import SweepError
+from gpucrust.sweep.plan import Plan, make_portions
+from gpucrust.sweep.portions import Portions
+from gpucrust.sweep.provenance import different, identity
 
 
 @dataclass(frozen=True)
-class InMemory:
-    """Records held in memory."""
+class Where:
+    """What a run computes on."""
 
-    records: Records
+    device: Device | None = None
+    """Kind of device; None leaves the choice to JAX."""
+    workers: int | None = None
+    """Processes on this machine; None for this one alone."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler whose workers see the output's folder."""
 
-    def read(self, first: int, last: int) -> Records:
-        """See Source."""
-        return take(self.records, np.arange(first, last))
-
-
-@dataclass(frozen=True)
-class Computed:
-    """A chunk that has been computed."""
-
-    number: int
-    status: np.ndarray
-    device: str
-    seconds: float  # since the chunk before
+    @property
+    def on_cluster(self) -> bool:
+        """Whether other processes compute."""
+        return bool(self.workers or self.scheduler)
 
 
 def finished(plan: Plan, target: Path) -> bool:
@@ -74,7 +49,7 @@ def finished(plan: Plan, target: Path) -> bool:
     if not target.exists():
         return False
     try:
-        with open_output(target) as ds:
+        with open_result(target) as ds:
             stored = {key: str(ds.attrs[key]) for key in identity(plan)}
     except (OSError, ValueError, KeyError) as error:
         raise SweepError(f"{target}: not a result of gpucrust; give another name with -o") from error
@@ -86,16 +61,14 @@ def finished(plan: Plan, target: Path) -> bool:
 
 def clear_up(plan: Plan, target: Path) -> None:
     """Remove what a run of this plan that was killed after its last step left beside its result."""
-    folder = Folder(target)
+    folder = PartialFolder(target)
     if folder.path.exists():
-        folder.acquire()
-        try:
-            if folder.store.exists() and Store(folder.store).identity == identity(plan):
-                folder.remove()
-        except StoreError:
-            folder.remove()  # killed while it removed the store
-        finally:
-            folder.release()  # which removes a folder without a store
+        with folder:  # which is removed with the store
+            try:
+                if folder.store.exists() and Store(folder.store).identity == identity(plan):
+                    folder.remove()
+            except StoreError:
+                folder.remove()  # killed while it removed the store
 
 
 def run_to_file(
@@ -112,52 +85,31 @@ def run_to_file(
 ) -> np.ndarray:
     """Compute a plan and write its dataset to `target`, NAME.nc or NAME.zarr; returns the status of its evolutions.
 
-    A sweep of one chunk is held in memory. Otherwise chunks are saved beside `target`, in NAME.nc.partial, and
-    `resume` goes on from there. save_every: evolutions in a chunk of a new store. workers: processes on this
+    A sweep of one portion is held in memory. Otherwise portions are saved beside `target`, in NAME.nc.partial, and
+    `resume` goes on from there. save_every: evolutions in a portion of a new store. workers: processes on this
     machine; scheduler: address of a Dask scheduler whose workers see `target`'s folder.
 
     Raises SweepError for what cannot be done, and OSError where the disk fails; what was saved stays.
     """
-    folder = Folder(target)
-    folder.acquire()
-    try:
+    where = Where(device, workers, scheduler)
+    with PartialFolder(target) as folder:
         if target.exists() and not overwrite:
             raise StoreError(f"{target} exists: another run has just written it")
-        started = time.perf_counter()
-        chunks = make_chunks(plan, save_every)
         store = _open_store(folder, plan, resume, overwrite)
-        if store is not None:
-            chunks = store.chunks
-        else:
-            check_disk(plan, chunks, folder.path)
-            if not scheduler:  # whose workers compute on other machines
-                with on_device(None if workers else device):
-                    check_memory(plan, chunks, workers or 1)
-            if len(chunks) > 1 or workers or scheduler:
-                store = Store.create(folder.store, plan, chunks)
-        folder.log("resumed" if store is not None and resume else "started", evolutions=chunks.n, chunks=len(chunks))
+        portions = make_portions(plan, save_every) if store is None else store.portions
+        if store is None:
+            store = _new_store(folder, plan, portions, where)
+        event = "resumed" if store is not None and resume else "started"
+        folder.log(event, evolutions=portions.n, chunks=len(portions))
+        reporter = Reporter(portions, progress, None if store is None else store.status())
         with meanwhile(ground_states, plan) as ground:
-            if store is None:
-                reporter = Reporter(chunks, progress)
-                records = compute_all(plan, chunks, device, reporter)
-                source: Source = InMemory(records)
-                folder.log("chunk", device=device_name(device), elapsed=time.perf_counter() - started)
-                status = records.status
-            else:
-                reporter = Reporter(chunks, progress, store.status())
-                computing = _computer(plan, store, device, workers, scheduler, reporter)
-                _compute_pending(store, folder, computing, reporter)
-                source, status = store, store.status()
-            counts = np.bincount(status, minlength=len(Status))
-            folder.log("computed", **{s.name.lower(): int(counts[s]) for s in Status if counts[s]})
-            write_result(plan, source, chunks, ground(), folder, reporter)
+            source, status = _compute(plan, portions, store, folder, where, reporter)
+            write_result(plan, source, portions, ground(), folder, reporter)
         folder.remove()
-        return status
-    finally:
-        folder.release()
+    return status
 
 
-def _open_store(folder: Folder, plan: Plan, resume: bool, overwrite: bool) -> Store | None:
+def _open_store(folder: PartialFolder, plan: Plan, resume: bool, overwrite: bool) -> Store | None:
     """The store to go on with; None where there is none."""
     if not folder.store.exists():
         return None
@@ -171,54 +123,61 @@ def _open_store(folder: Folder, plan: Plan, resume: bool, overwrite: bool) -> St
             f"{folder.path} holds another sweep ({difference}): --overwrite discards it, -o leaves it alone"
         )
     if not resume:
-        done = len(store.chunks) - len(store.pending())
+        done = len(store.portions) - len(store.pending())
         raise StoreError(
-            f"{folder.path} holds {done} of {len(store.chunks)} chunks of this sweep: "
+            f"{folder.path} holds {done} of {len(store.portions)} chunks of this sweep: "
             "go on with --resume, or start afresh with --overwrite"
         )
     return store
 
 
+def _new_store(folder: PartialFolder, plan: Plan, portions: Portions, where: Where) -> Store | None:
+    """A new store; None for what is held in memory. Raises SweepError where memory or disk is too small."""
+    check_disk(plan, portions, folder.path)
+    if not where.scheduler:  # whose workers compute on other machines
+        with on_device(None if where.workers else where.device):
+            check_memory(plan, portions, where.workers or 1)
+    if len(portions) == 1 and not where.on_cluster:
+        return None
+    return Store.create(folder.store, plan.reduced_arrays, identity(plan), portions)
+
+
+def _compute(
+    plan: Plan, portions: Portions, store: Store | None, folder: PartialFolder, where: Where, reporter: Reporter
+) -> tuple[Source, np.ndarray]:
+    """Compute what is missing: where evolutions are now, reduced, and how they ended."""
+    started = time.perf_counter()
+    if store is not None:
+        _compute_pending(store, folder, _computer(plan, store, where, reporter), reporter)
+        source: Source = store
+        status = store.status()
+    else:
+        reduced = compute_all(plan, portions, where.device, reporter)
+        folder.log("chunk", device=device_name(where.device), elapsed=time.perf_counter() - started)
+        source, status = InMemory(reduced), reduced.status
+    counts = np.bincount(status, minlength=len(Status))
+    folder.log("computed", **{s.name.lower(): int(counts[s]) for s in Status if counts[s]})
+    return source, status
+
+
 Computing = Callable[[list[int], Callable[[Computed], None]], None]
-"""Computes and saves chunks, and tells of each."""
+"""Computes and saves portions, and tells of each."""
 
 
-def _computer(
-    plan: Plan, store: Store, device: Device | None, workers: int | None, scheduler: str | None, reporter: Reporter
-) -> Computing:
-    """A function that computes and saves chunks, here or on a cluster."""
-    if workers or scheduler:
-        from gpucrust.jobs import cluster
+def _computer(plan: Plan, store: Store, where: Where, reporter: Reporter) -> Computing:
+    """A function that computes and saves portions, here or on a cluster."""
+    if where.on_cluster:
+        from gpucrust.jobs import cluster  # which needs Dask
 
         def there(pending: list[int], tell: Callable[[Computed], None]) -> None:
-            for computed in cluster.compute(plan, store, pending, device, workers, scheduler):
+            for computed in cluster.compute(plan, store, pending, where.device, where.workers, where.scheduler):
                 tell(computed)
 
         return there
-    return lambda pending, tell: compute_and_save(plan, store, pending, device, tell, reporter.within)
+    return lambda pending, tell: compute_and_save(plan, store, pending, where.device, tell, reporter.within)
 
 
-def compute_and_save(
-    plan: Plan,
-    store: Store,
-    numbers: list[int],
-    device: Device | None,
-    tell: Callable[[Computed], None],
-    progress: Callable[[Progress], None] | None = None,
-) -> None:
-    """Compute chunks and put each in its place. Doing it twice does no harm."""
-    last = time.perf_counter()
-
-    def save(k: int, records: Records) -> None:
-        nonlocal last
-        store.write(k, records)
-        last, before = time.perf_counter(), last
-        tell(Computed(k, records.status, device_name(device), last - before))
-
-    compute_chunks(plan, store.chunks, numbers, device, save, progress)
-
-
-def _compute_pending(store: Store, folder: Folder, computing: Computing, reporter: Reporter) -> None:
+def _compute_pending(store: Store, folder: PartialFolder, computing: Computing, reporter: Reporter) -> None:
     """Compute what is missing, then read everything again, and compute again what is damaged."""
     started = time.perf_counter()
     pending = store.pending()
@@ -232,7 +191,7 @@ def _compute_pending(store: Store, folder: Folder, computing: Computing, reporte
             seconds=round(done.seconds, 3),
             elapsed=round(time.perf_counter() - started, 3),
         )
-        reporter.chunk_done(done.status)
+        reporter.portion_done(done.status)
 
     while True:
         if pending:
@@ -242,40 +201,3 @@ def _compute_pending(store: Store, folder: Folder, computing: Computing, reporte
             return
         folder.log("damaged", chunks=pending)
         reporter.count_again(store.status())
-
-
-def write_result(
-    plan: Plan, source: Source, chunks: Chunks, ground: list[GroundState], folder: Folder, reporter: Reporter
-) -> None:
-    """Write the dataset of all records and of the ground states, and put it in its place."""
-    nuclides = None
-    if plan.sweep.output.composition:
-        ranges = (chunks[k] for k in range(len(chunks)))
-        nuclides = scarce_left_out(source.read(int(x[0]), int(x[-1]) + 1) for x in ranges)
-    sizes = dict(zip(AXES, plan.shape, strict=True))
-    sizes |= {"pressure": len(plan.pressures), "member": plan.n_members, "layer": 0}
-    if nuclides is not None:
-        sizes["nuclide"] = len(nuclides)
-    shared = shared_variables(plan, folder.info(), nuclides, ground)
-
-    def parts() -> Iterator[tuple[dict[str, slice], xr.Dataset]]:
-        members = layers = 0
-        for block in plan.blocks():
-            numbers = np.unique(plan.evolutions_in(block))
-            ds = member_variables(plan, gather(source, numbers), numbers, block, nuclides)
-            ends = members + ds.sizes["member"], layers + ds.sizes["layer"]
-            ranges = {"member": slice(members, ends[0]), "layer": slice(layers, ends[1])}
-            yield dict(zip(AXES, block, strict=True)) | ranges, ds
-            members, layers = ends
-            reporter.writing(members / plan.n_members)
-
-    target = folder.target
-    written = folder.path / f"written{target.suffix}"
-    write_blocks(written, target.suffix, shared, sizes, parts())
-    move_into_place(written, target, folder.path / "replaced")
-
-
-def gather(source: Source, numbers: np.ndarray) -> Records:
-    """The records of evolutions of increasing numbers, near ones read together."""
-    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > NEAR) + 1)
-    return concatenate([take(source.read(int(x[0]), int(x[-1]) + 1), x - x[0]) for x in groups])

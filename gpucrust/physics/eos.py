@@ -14,19 +14,11 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust.constants import ATOMIC_MASS_UNIT, COULOMB, ELECTRON_MASS, HBAR_C, NEUTRON_EXCESS
+from gpucrust.constants import COULOMB, ELECTRON_MASS, HBAR_C, NEUTRON_MATTER
 from gpucrust.support.precision import needs_x64
 
 MADELUNG = 1.444231
 """bcc lattice: eps_L = -MADELUNG e^2 n_e^(1/3) sum_i n_i Z_i^(5/3)."""
-
-NEUTRON_MATTER: dict[str, tuple[float, ...]] = {
-    # Mackie & Baym 1977, Nucl. Phys. A 285, 332
-    "mackie-baym": (1.2974, 15.0298, -15.2343, 7.4663),
-    # (3/5) (hbar k_F)^2 / 2 m_n with k_F = 2^(1/3) k
-    "free-gas": (0.0, 0.6 * 2 ** (2 / 3) * HBAR_C**2 / (2 * (ATOMIC_MASS_UNIT + NEUTRON_EXCESS)), 0.0, 0.0),
-}
-"""Energy per neutron W(k) = c_1 k + c_2 k^2 + ... (MeV, k in fm^-1): the coefficients c_1, c_2, ... by name."""
 
 
 class Matter(NamedTuple):

@@ -16,11 +16,11 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust.constants import ATOMIC_MASS_UNIT, COULOMB, FM3_PER_CM3, HBAR_C, RHO_PER_N_B
+from gpucrust.constants import ATOMIC_MASS_UNIT, COULOMB, FM3_PER_CM3, FUSING_Z, HBAR_C, RHO_PER_N_B
 from gpucrust.support.precision import needs_x64
 
 C_EXP, C_PYC, C_PL = 2.638, 3.90, 1.25
-Z_LIGHTEST, Z_HEAVIEST = 4, 14
+Z_LIGHTEST, Z_HEAVIEST = FUSING_Z
 """Nuclei with Z in this range fuse."""
 
 # PRC 82, 044609, on Z1, Z2 = 6, 8, 10, 12: R [fm], dR1a, dR2a, dR1b, dR2b [fm], delta, S0 [MeV barn]

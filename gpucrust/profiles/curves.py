@@ -1,4 +1,4 @@
-"""mu_e(P) of many crusts, put together from what their engine recorded.
+"""Curves mu_e(P) of many crusts, put together from what their engine recorded.
 
 A crust of the chunk engine is a sawtooth: chunks of a parent convert at a threshold, mu_e falls a little, pressure
 rises to the threshold again. The teeth shrink with the chunk, but differences of the sawtooth do not converge. What
@@ -17,32 +17,41 @@ from gpucrust.constants import DYN_PER_CM2
 from gpucrust.engine.interface import SegmentRow, Segments
 from gpucrust.profiles.ragged import counted
 
-CLOSE = 1e-7
-"""Points of a curve closer than this in ln P are one: their difference would be rounding."""
+LEAST_INTERVAL = 1e-7
+"""Distance in ln P below which two points of a curve are one: their difference in mu_e would be rounding."""
 LEAST_JUMP = 1e-6
-"""MeV; where there are no free neutrons and no lattice, mu_e is a function of P, and its jumps are rounding."""
+"""Fall of mu_e at one pressure, MeV, below which it is no jump but rounding: where there are neither free neutrons nor
+a lattice, mu_e is a function of P."""
 SLIDE_JUMP = 0.03
-"""MeV; less may burn at the end of a move of the slide engine, where a nuclide that it has made fuses with others."""
+"""Fall of mu_e at one pressure, MeV, below which the slide engine has no jump: a nuclide that it has made may fuse with
+others at the end of a move, and as little as that burns."""
 BRIEF = 0.25
-"""Of what lies beside it: where the slide engine lets another reaction go on for so short a stretch after a fall of
-mu_e, and then takes up the one before, the two go on together, and their teeth are as long as its moves."""
+"""Length of a segment of the slide engine, over that of the two beside it together, up to which it is no piece of its
+own, if those two are of one reaction and mu_e falls before or after it: the two reactions go on together, by turns at
+every move, and mu_e is a saw whose teeth are as long as moves."""
 TOOTH = 2.0
-"""Where mu_e rises between two segments by less than this many times the fall of the burn before, the rise is one
-more tooth of the saw, and one segment takes over from the other without a frozen stretch between them."""
+"""Rise of mu_e between two segments of the chunk engine, over the fall of mu_e in the burn before, up to which the rise
+is one more tooth of the saw: one segment takes over from the other, without a stretch of frozen composition between."""
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Curves mu_e(P), those of one crust in increasing pressure after those of another; no crust is without.
+    """Smooth pieces of the curves mu_e(P) of many crusts, in increasing pressure, crust after crust; none is without.
 
-    A jump is a piece of two points of one pressure: a finite part of the crust converts there.
+    From one piece to the next another reaction is marginal, or none, and so the slope of mu_e is another. A jump is a
+    piece of two points of one pressure: a finite part of the crust converts there.
     """
 
-    P: np.ndarray  # (points,) dyn cm^-2
-    mu_e: np.ndarray  # (points,) MeV
-    count: np.ndarray  # (pieces,) points of each, at least two
-    crust: np.ndarray  # (pieces,) increasing
-    sliding: np.ndarray  # (pieces,) along one marginal reaction, else at frozen composition
+    P: np.ndarray
+    """(points,) pressure, dyn cm^-2."""
+    mu_e: np.ndarray
+    """(points,) electron chemical potential, MeV."""
+    count: np.ndarray
+    """(pieces,) points of each, at least two."""
+    crust: np.ndarray
+    """(pieces,) number of the crust that each belongs to, increasing."""
+    sliding: np.ndarray
+    """(pieces,) whether it goes along one marginal reaction; else composition is frozen."""
 
     @property
     def first(self) -> np.ndarray:
@@ -69,7 +78,7 @@ def _without_close(
 ) -> Pieces:
     """Pieces of two points or more, without points that coincide: the last of a piece stays, and both of a jump."""
     piece = np.repeat(np.arange(len(count)), count)
-    kept = np.append(np.diff(np.log(P)), np.inf) > CLOSE
+    kept = np.append(np.diff(np.log(P)), np.inf) > LEAST_INTERVAL
     kept[np.flatnonzero(np.append(np.diff(piece), 1))] = True
     kept |= jump[piece]
     count = np.bincount(piece[kept], minlength=len(count))
@@ -236,7 +245,7 @@ def pieces_of_teeth(
 ) -> Pieces:
     """The pieces of crusts of the chunk engine; between two sliding ones a tooth may be left out.
 
-    profiles: the columns `segment`, `P_threshold` (MeV fm^-3) and `mu_e_threshold` of the record, (crusts, n). Other
+    profiles: the columns `segment`, `P_threshold` (MeV fm^-3) and `mu_e_threshold` of `ProfileRow`, (crusts, n). Other
     arguments as of `pieces_of_slides`.
     """
     parts: list[tuple[int, list[float], list[float], bool]] = []

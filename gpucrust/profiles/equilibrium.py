@@ -1,4 +1,4 @@
-"""Where diffusion equilibrium breaks in every evolution: slopes, regimes, layers; and the ground state."""
+"""Where diffusion equilibrium breaks in every evolution of a plan: slopes, regimes, layers."""
 
 from dataclasses import dataclass
 
@@ -31,12 +31,18 @@ from gpucrust.sweep.plan import Plan
 class Analysis:
     """Where equilibrium breaks in every evolution: arrays (evolution, pressure), and layers one after the other."""
 
-    nodiff: np.ndarray  # MeV/(dyn cm^-2)
+    nodiff: np.ndarray
+    """Slope of mu_e in diffusion equilibrium (CS20 eq. 7), MeV/(dyn cm^-2)."""
     ratio: np.ndarray
-    regime: np.ndarray  # int8
-    depth_g: np.ndarray  # depth times g, cm^2 s^-2
-    layers: Layers  # not those in equilibrium; none of a member that failed
-    thickness_g: np.ndarray  # of the layers, times g, cm^2 s^-2
+    """R, the slope of mu_e over `nodiff`; NaN without a result."""
+    regime: np.ndarray
+    """int8, a `Regime`, or NO_RESULT."""
+    depth_g: np.ndarray
+    """Depth below the first pressure times g, cm^2 s^-2; NaN without a result."""
+    layers: Layers
+    """Layers out of equilibrium; none of a member that failed."""
+    thickness_g: np.ndarray
+    """(layers,) their thickness times g, cm^2 s^-2."""
 
 
 @jax.jit

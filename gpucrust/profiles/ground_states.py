@@ -1,4 +1,4 @@
-"""TODO."""
+"""The ground state of the mass models of a plan, at its recorded pressures."""
 
 import jax
 
@@ -8,7 +8,7 @@ from gpucrust.physics.ground_state import GroundState, ground_state
 from gpucrust.sweep.plan import Plan
 
 
-def ground_states(plan: "Plan") -> list[GroundState]:
+def ground_states(plan: Plan) -> list[GroundState]:
     """The ground state of each mass model at the recorded pressures (figure 1's dotted lines); none if not wanted."""
     if not (plan.sweep.output.profiles and plan.sweep.output.ground_state):
         return []

@@ -15,14 +15,14 @@ BOUNDS = DECREASING, FLAT, STEEP = -1e-4, 0.5, 1.5
 """Bounds of R, the slope dmu_e/dP over that of diffusion equilibrium (eq. 7). That between flat and decreasing is zero
 less what rounding makes of it: R is exactly zero along the capture of an electron that sets no neutron free."""
 BAND = 0.02
-"""How far R must go over a bound to count: R is known to a few 1e-3 at the default chunk."""
-
+"""Distance by which R must go beyond one of BOUNDS to count: R is known to a few 1e-3 at the default chunk."""
 
 _BETWEEN = {
     frozenset((int(Regime.DECREASING), int(Regime.FLAT))): DECREASING,
     frozenset((int(Regime.FLAT), int(Regime.EQUILIBRIUM))): FLAT,
     frozenset((int(Regime.EQUILIBRIUM), int(Regime.STEEP))): STEEP,
 }
+"""The one of BOUNDS that lies between two regimes."""
 
 
 def regime_of(R: np.ndarray) -> np.ndarray:
@@ -38,10 +38,14 @@ def regime_of(R: np.ndarray) -> np.ndarray:
 class Ratios:
     """R along pieces, linear in ln P between nodes: the start of a piece, the middles of its intervals, its end."""
 
-    ln_P: np.ndarray  # (nodes,)
-    R: np.ndarray  # (nodes,) minus infinity at a jump
-    first: np.ndarray  # (pieces,) first node of each
-    last: np.ndarray  # (pieces,) last node of each
+    ln_P: np.ndarray
+    """(nodes,) ln of the pressure in dyn cm^-2."""
+    R: np.ndarray
+    """(nodes,) minus infinity at a jump."""
+    first: np.ndarray
+    """(pieces,) first node of each."""
+    last: np.ndarray
+    """(pieces,) last node of each."""
 
 
 def ratios_along(pieces: Pieces, pressures: np.ndarray, nodiff: np.ndarray) -> Ratios:
@@ -103,10 +107,14 @@ def equilibrium_ratio_profile(
 class Layers:
     """Stretches of one regime of one crust, in increasing pressure, neighbours differ; arrays (layers,)."""
 
-    crust: np.ndarray  # increasing
-    regime: np.ndarray  # int8
-    P_start: np.ndarray  # dyn cm^-2
+    crust: np.ndarray
+    """Number of the crust, increasing."""
+    regime: np.ndarray
+    """int8, a `Regime`."""
+    P_start: np.ndarray
+    """Pressure at the top, dyn cm^-2."""
     P_end: np.ndarray
+    """Pressure at the bottom, dyn cm^-2."""
 
     def __getitem__(self, which: np.ndarray) -> "Layers":
         return Layers(self.crust[which], self.regime[which], self.P_start[which], self.P_end[which])

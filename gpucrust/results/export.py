@@ -17,8 +17,8 @@ from gpucrust.masses import BUILDERS, load_model
 from gpucrust.nuclide import parse_nuclide
 from gpucrust.physics import eos
 from gpucrust.physics.reactions import z53
-from gpucrust.results.summary import axis_text
-from gpucrust.schema import MEMBER_AXES
+from gpucrust.results.summary import HAS_RESULT, axis_text
+from gpucrust.schema import AXES
 from gpucrust.status import Status
 from gpucrust.support.nearest import nearest
 
@@ -33,8 +33,8 @@ def select(ds: xr.Dataset, choice: Mapping[str, str]) -> xr.Dataset:
     Chosen axes are gone from the dimensions; layers are left as they are. Raises ExportError with the values there are.
     """
     for axis, text in choice.items():
-        if axis not in MEMBER_AXES or axis not in ds.dims:
-            there = [d for d in MEMBER_AXES if d in ds.dims]
+        if axis not in AXES or axis not in ds.dims:
+            there = [d for d in AXES if d in ds.dims]
             meant = f"; did you mean {nearest(axis, there)}? ({', '.join(there)})" if there else ""
             raise ExportError(f"there is no axis '{axis}'{meant}")
         values = ds[axis].values
@@ -58,14 +58,14 @@ def one_crust(ds: xr.Dataset) -> xr.Dataset:
     """The only crust of a dataset, without axes; raises ExportError if there are several, or if it has no result."""
     if "mu_e" not in ds:
         raise ExportError("this result has no profiles: run the sweep with output.profiles = true")
-    axes = [axis for axis in MEMBER_AXES if axis in ds.mu_e.dims]
+    axes = [axis for axis in AXES if axis in ds.mu_e.dims]
     several = [axis for axis in axes if ds.sizes[axis] > 1]
     if several:
         choices = "; ".join(f"{axis}: {axis_text(ds, axis, few=16)}" for axis in several)
         raise ExportError(f"this result has several crusts: choose one with --select AXIS=VALUE ({choices})")
-    crust = ds.isel({axis: 0 for axis in MEMBER_AXES if axis in ds.dims})
+    crust = ds.isel({axis: 0 for axis in AXES if axis in ds.dims})
     status = Status(int(crust.status))
-    if status not in (Status.OK, Status.SWITCHED_TO_MIXED):
+    if status not in HAS_RESULT:
         raise ExportError(f"this crust has no result: it {status.sentence}")
     return crust
 
@@ -78,7 +78,7 @@ def write_csv(ds: xr.Dataset, path: Path) -> list[Path]:
     if "mu_e" not in ds:
         raise ExportError("this result has no profiles: run the sweep with output.profiles = true")
     profiles = ds[[name for name, v in ds.data_vars.items() if "pressure" in v.dims and "nuclide" not in v.dims]]
-    axes = [axis for axis in (*MEMBER_AXES, "pressure") if axis in profiles.dims]
+    axes = [axis for axis in (*AXES, "pressure") if axis in profiles.dims]
     frame = profiles.to_dataframe(dim_order=axes).reset_index()
     with path.open("w", encoding="utf-8", newline="") as file:
         for line in f"{ds.attrs.get('title', '')}\n{ds.attrs.get('history', '')}".splitlines():
@@ -90,10 +90,12 @@ def write_csv(ds: xr.Dataset, path: Path) -> list[Path]:
     return [path]
 
 
-# dStar's reader of abuntime files turns their times into pressures with these
-ABUNTIME_GRAVITY = 1.85052e14  # cm s^-2
-ABUNTIME_MDOT = 0.3 * 8.8e4  # g cm^-2 s^-1
-ABUNTIME_TEMPERATURE = 0.1  # GK; dStar's own default reference temperature
+ABUNTIME_GRAVITY = 1.85052e14
+"""Surface gravity with which dStar's reader of abuntime files turns their times into pressures, cm s^-2."""
+ABUNTIME_MDOT = 0.3 * 8.8e4
+"""Accretion rate with which dStar's reader of abuntime files turns their times into pressures, g cm^-2 s^-1."""
+ABUNTIME_TEMPERATURE = 0.1
+"""Temperature in abuntime files, GK: dStar's own default reference temperature."""
 
 
 def write_dstar(ds: xr.Dataset, path: Path) -> list[Path]:

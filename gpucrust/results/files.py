@@ -17,14 +17,14 @@ import netCDF4
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
 
-SUFFIXES = (".nc", ".zarr")
-COMPRESSION = 4
+from gpucrust.support.compression import LEVEL, zarr_codecs
+
 LAYERS_TOGETHER = 65_536
-"""Entries of a compressed piece of variables along the dimension `layer`."""
+"""Layers in a compressed piece of a variable along the dimension `layer`."""
 
 Region = tuple[slice, ...]
+"""The part of a variable that is written at a time, a range of each of its dimensions."""
 
 
 class Sink(Protocol):
@@ -54,7 +54,7 @@ class NetcdfSink:
         coordinate = name in like.dims or is_text or like.dtype.kind != "f"
         options: dict[str, Any] = {"fill_value": False if coordinate else np.nan}
         if not is_text and like.ndim:
-            options |= {"zlib": True, "complevel": COMPRESSION, "shuffle": True, "chunksizes": chunks}
+            options |= {"zlib": True, "complevel": LEVEL, "shuffle": True, "chunksizes": chunks}
         dims = [str(d) for d in like.dims]
         dtype = str if is_text else like.dtype.newbyteorder("=")  # Zarr's say which, and netCDF4 warns
         variable = self.file.createVariable(name, dtype, dims, **options)
@@ -85,7 +85,7 @@ class ZarrSink:
             shape=shape,
             chunks=chunks,
             dtype="string" if is_text else like.dtype,
-            compressors=None if is_text else compressors(),
+            compressors=None if is_text else zarr_codecs(),
             fill_value="" if is_text else np.nan if like.dtype.kind == "f" else 0,
             dimension_names=[str(d) for d in like.dims],
             attributes=_plain(like.attrs),
@@ -107,11 +107,6 @@ class ZarrSink:
             # consolidated metadata, which xarray asks for, is an extension of format 3
             warnings.simplefilter("ignore")
             zarr.consolidate_metadata(self.path)
-
-
-def compressors() -> list[Any]:
-    """Of Zarr arrays of numbers: bytes of one weight together, compressed, with a checksum."""
-    return [BloscCodec(cname="zstd", clevel=COMPRESSION, shuffle="shuffle"), Crc32cCodec()]
 
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,8 +221,9 @@ def to_disk(path: Path, within: bool = True) -> None:
             os.close(handle)
 
 
-def open_output(path: Path) -> xr.Dataset:
+def open_result(path: Path | str) -> xr.Dataset:
     """A result, netCDF or Zarr, read when it is used. Raises OSError or ValueError for what is neither."""
+    path = Path(path)
     if not path.is_dir():
         return xr.open_dataset(path, engine="netcdf4")
     ds = xr.open_dataset(path, engine="zarr", chunks=None)

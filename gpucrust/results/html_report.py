@@ -25,12 +25,12 @@ CAPTIONS = {
 }
 """The kinds of figure in a report, in this order, and what they show."""
 MOST_PANELS = 12
-"""A figure with a panel for each mass model is left out beyond this many."""
+"""Mass models of a result beyond which figures with a panel for each are left out."""
 MOST_LAYERS = 60
-"""Rows of the table of layers."""
+"""Rows of the table of layers, at most: the thickest."""
 MOST_BARS = 3000
-"""The figure of layers, a bar each, is left out beyond this many."""
-STYLE = """
+"""Layers of a result beyond which the figure with a bar for each is left out."""
+PAGE_STYLE = """
 :root { color-scheme: light; --ink: #1c1e21; --quiet: #5c6570; --line: #d8dde3; --wash: #f4f6f8; --accent: #0072b2; }
 * { box-sizing: border-box }
 body { font: 16px/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; color: var(--ink); margin: 0 auto;
@@ -46,6 +46,7 @@ figure { margin: 1rem 0 2rem }
 figure img { max-width: 100%; height: auto; border: 1px solid var(--line) }
 pre { background: var(--wash); padding: .8rem; overflow-x: auto; font-size: .85rem }
 """
+"""The page's style sheet."""
 
 
 def report_html(ds: xr.Dataset) -> str:
@@ -70,7 +71,7 @@ def report_html(ds: xr.Dataset) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(a.get('title', 'gpucrust'))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(a.get('title', 'gpucrust'))}</title>\n<style>{PAGE_STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(sections)
         + "\n</body>\n</html>\n"
     )

@@ -16,24 +16,27 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
 from gpucrust.constants import EDDINGTON_MDOT
-from gpucrust.results.summary import broken_probability, mean_flux_ratio, member_label
-from gpucrust.schema import MEMBER_AXES, Regime
+from gpucrust.results.summary import broken_probability, first_shown, mean_flux_ratio, member_label
+from gpucrust.schema import AXES, Regime
 
 BLACK, ORANGE, BLUE, VERMILION, GREY = "#000000", "#E69F00", "#0072B2", "#D55E00", "#999999"
+"""Colours of Okabe & Ito."""
 STYLE: dict[Regime, dict[str, Any]] = {
     Regime.DECREASING: {"facecolor": ORANGE, "hatch": "////", "alpha": 0.55},
     Regime.FLAT: {"facecolor": BLUE, "hatch": "", "alpha": 0.25},
     Regime.STEEP: {"facecolor": VERMILION, "hatch": "", "alpha": 0.60},
 }
+"""How layers of each kind are filled."""
 LABEL = {
     Regime.DECREASING: r"$\mu_e$ decreasing",
     Regime.FLAT: "flat, $R<0.5$",
     Regime.STEEP: "steep, $R>1.5$",
 }
+"""What legends call layers of each kind."""
 SHADES = ("#88CCEE", "#DDCC77", "#44AA99", "#CC6677", "#AA99CC", "#99BB55", "#EEAA88", "#77AADD", "#BBBB99")
-"""Of nuclides, in turn; light enough for black names on them."""
-JUMP = 0.6  # points: width of the line that is a jump of mu_e at one pressure
-INNER_CRUST = 3e29  # dyn cm^-2, where panels of the inner crust begin
+"""Colours of nuclides, in turn; light enough for black names on them."""
+JUMP = 0.6
+"""Width of the line that is a jump of mu_e at one pressure, points."""
 
 
 def write_figure(figure: Figure, path: Path) -> None:
@@ -48,13 +51,7 @@ def write_figure(figure: Figure, path: Path) -> None:
 
 def first_members(ds: xr.Dataset) -> xr.Dataset:
     """The first value along every axis but mass_model and pressure."""
-    return ds.isel({d: 0 for d in MEMBER_AXES if d != "mass_model" and d in ds.dims})
-
-
-def first_shown(ds: xr.Dataset) -> float:
-    """Pressure at which figures begin, dyn cm^-2: the inner crust where there is one."""
-    first, last = float(ds.pressure[0]), float(ds.pressure[-1])
-    return max(INNER_CRUST, first) if last > 10 * INNER_CRUST else first
+    return ds.isel({d: 0 for d in AXES if d != "mass_model" and d in ds.dims})
 
 
 def layers_of(ds: xr.Dataset, member: int) -> xr.Dataset:
@@ -76,7 +73,7 @@ def plot_profiles(ds: xr.Dataset) -> Figure:
     n = ds.sizes["mass_model"]
     figure = Figure(figsize=(6.6, 1.3 + 2.5 * n), layout="constrained")
     panels = figure.subplots(n, 1, sharex=True, squeeze=False)[:, 0]
-    per_model = int(np.prod([ds.sizes[d] for d in MEMBER_AXES[1:]]))
+    per_model = int(np.prod([ds.sizes[d] for d in AXES[1:]]))
     for i, panel in enumerate(panels):
         _draw_profile(panel, first_members(ds).isel(mass_model=i), layers_of(ds, i * per_model))
     panels[-1].set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
@@ -156,7 +153,7 @@ def plot_map(ds: xr.Dataset) -> Figure:
 
 def _mapped(ratio: xr.DataArray) -> xr.DataArray:
     """(mass_model, g, mdot) what a map shows: a ratio of the members that are first along every other axis."""
-    return ratio.isel({d: 0 for d in MEMBER_AXES if d not in ("mass_model", "g", "mdot")}, missing_dims="ignore")
+    return ratio.isel({d: 0 for d in AXES if d not in ("mass_model", "g", "mdot")}, missing_dims="ignore")
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
@@ -187,7 +184,7 @@ def plot_layers(ds: xr.Dataset) -> Figure:
     extent.set_xlim(first_shown(ds), float(ds.pressure[-1]))
     extent.xaxis.set_minor_formatter(NullFormatter())
     extent.set_xlabel("pressure  $P$  (dyn cm$^{-2}$)")
-    varied = [d for d in MEMBER_AXES if ds.sizes[d] > 1] or ["mass_model"]
+    varied = [d for d in AXES if ds.sizes[d] > 1] or ["mass_model"]
     if n <= 40:
         extent.set_yticks(range(n), [member_label(ds, m) for m in range(n)])
     else:
@@ -276,3 +273,4 @@ KINDS: dict[str, Callable[[xr.Dataset], Figure]] = {
     "probability": plot_probability,
     "composition": plot_composition,
 }
+"""Kinds of figure by name: functions of a dataset, which raise ValueError where it has not what the figure shows."""

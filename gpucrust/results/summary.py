@@ -6,10 +6,13 @@ import numpy as np
 import xarray as xr
 
 from gpucrust.profiles.ragged import counted
-from gpucrust.schema import MEMBER_AXES, Regime
+from gpucrust.schema import AXES, Regime
 from gpucrust.status import Status
 
 HAS_RESULT = (Status.OK, Status.SWITCHED_TO_MIXED)
+"""Ends of members that have a result."""
+INNER_CRUST = 3e29
+"""Pressure at which figures of the inner crust begin, dyn cm^-2."""
 
 
 def axis_text(ds: xr.Dataset, axis: str, few: int) -> str:
@@ -25,6 +28,12 @@ def axes_of(ds: xr.Dataset) -> list[str]:
     return [str(d) for d in ds.sizes if d in ds.coords and d != "nuclide"]
 
 
+def first_shown(ds: xr.Dataset) -> float:
+    """Pressure at which figures begin, dyn cm^-2: the inner crust where there is one."""
+    first, last = float(ds.pressure[0]), float(ds.pressure[-1])
+    return max(INNER_CRUST, first) if last > 10 * INNER_CRUST else first
+
+
 def mass_model_of_member(ds: xr.Dataset) -> np.ndarray:
     """(member,) index of the mass model; members count through the axes, the last fastest."""
     return np.arange(ds.sizes["member"]) // (ds.sizes["member"] // ds.sizes["mass_model"])
@@ -33,11 +42,11 @@ def mass_model_of_member(ds: xr.Dataset) -> np.ndarray:
 def has_result(ds: xr.Dataset) -> np.ndarray:
     """(member,) whether a member ended with a result."""
     good = ds.status.isin([int(s) for s in HAS_RESULT])
-    return good.broadcast_like(_all_axes(ds)).transpose(*MEMBER_AXES).values.ravel()
+    return good.broadcast_like(_all_axes(ds)).transpose(*AXES).values.ravel()
 
 
 def _all_axes(ds: xr.Dataset) -> xr.DataArray:
-    return xr.DataArray(np.zeros([ds.sizes[d] for d in MEMBER_AXES]), dims=MEMBER_AXES)
+    return xr.DataArray(np.zeros([ds.sizes[d] for d in AXES]), dims=AXES)
 
 
 def regimes_at(ds: xr.Dataset, pressures: np.ndarray) -> np.ndarray:
@@ -92,12 +101,19 @@ class ModelSummary:
     """One mass model over all other axes; ranges are (least, largest) over members with a result."""
 
     mass_model: str
+    """Its name."""
     members: int
+    """Members with it."""
     failed: int
-    falling: int  # members with a layer in which mu_e falls
-    thickness: tuple[float, float]  # out of equilibrium, m
-    flux: tuple[float, float]  # largest J_n/J_acc
-    heat: tuple[float, float]  # MeV per baryon
+    """Those of them that have no result."""
+    falling: int
+    """Those of them with a layer in which mu_e falls."""
+    thickness: tuple[float, float]
+    """Thickness of all layers out of diffusion equilibrium, m."""
+    flux: tuple[float, float]
+    """Largest J_n/J_acc in them."""
+    heat: tuple[float, float]
+    """Heat released, MeV per baryon."""
 
 
 def by_mass_model(ds: xr.Dataset) -> list[ModelSummary]:
@@ -133,9 +149,9 @@ def show_range(values: tuple[float, float]) -> str:
 
 def member_label(ds: xr.Dataset, member: int) -> str:
     """What sets a member apart: its values on axes with more than one, and always its mass model."""
-    place = np.unravel_index(member, [ds.sizes[d] for d in MEMBER_AXES])
+    place = np.unravel_index(member, [ds.sizes[d] for d in AXES])
     shown = []
-    for axis, i in zip(MEMBER_AXES, place, strict=True):
+    for axis, i in zip(AXES, place, strict=True):
         value = ds[axis].values[i]
         if axis == "mass_model" or (ds.sizes[axis] > 1 and ds[axis].dtype.kind in "UO"):
             shown.append(str(value))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 WIDTH = 8
+"""Numbers that a CPU compares at a time, in the two passes."""
 
 
 def first_minimum(values: Array) -> tuple[Array, Array]:

@@ -29,10 +29,11 @@ from gpucrust.support.cache import KEEP_PROGRAMS
 P = ParamSpec("P")
 T = TypeVar("T")
 CONFIG: Any = jax.config
-UNUSED = 90 * 86400.0
-"""Seconds after which a program that no process has asked for is removed."""
+"""The configuration of JAX, whose settings type checkers do not know."""
+KEPT_SECONDS = 90 * 86400.0
+"""Time after which a program that no process has asked for is removed, s: 90 days."""
 KNOWN: dict[tuple, Callable[..., Any]] = {}
-"""Programs of this process: functions of the leaves of the arguments."""
+"""Programs that this process has read or traced, by what they follow from: functions of the leaves of arguments."""
 
 
 def kept(function: Callable[P, T], donate_first: bool = False) -> Callable[P, T]:
@@ -131,5 +132,5 @@ def _write(path: Path, whole: bytes) -> None:
         part.unlink(missing_ok=True)
     for old in path.parent.glob("*-program"):
         with suppress(OSError):  # others remove them too
-            if time.time() - old.stat().st_mtime > UNUSED:
+            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
                 old.unlink()

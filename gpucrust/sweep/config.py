@@ -3,85 +3,29 @@
 Every error is one line that says what is wrong, where (file and key), and what is allowed.
 """
 
-import itertools
-import json
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from gpucrust.constants import FUSING_Z, NEUTRON_MATTER
 from gpucrust.nuclide import ELEMENTS, parse_nuclide
-from gpucrust.physics.eos import NEUTRON_MATTER
-from gpucrust.physics.pycno import Z_HEAVIEST, Z_LIGHTEST
 from gpucrust.support.nearest import nearest
 from gpucrust.support.textfile import read_text
+from gpucrust.sweep.axis_values import MOST_VALUES, axis, distinct, increasing, within_floats
+from gpucrust.sweep.errors import SweepError
+from gpucrust.sweep.messages import describe, one_line
 
-MAX_AXIS = 1_000_000
 IRON = {"fe56": {"Fe56": 1.0}}
 """The ash that needs no table in a sweep file."""
-
-
-class SweepError(ValueError):
-    """What is wrong with a sweep; the message is one line."""
 
 
 class _Section(BaseModel):
     # strict: neither "1e14" nor true is a number
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
-
-
-def _axis(value: Any) -> Any:
-    """A list, a single number, or {start, stop, num, spacing} as a tuple."""
-    if isinstance(value, Mapping):
-        extra = set(value) - {"start", "stop", "num", "spacing"}
-        if extra or not {"start", "stop", "num"} <= set(value):
-            raise ValueError("a range is {start, stop, num, spacing}, spacing being 'log' or 'linear'")
-        start, stop, num = value["start"], value["stop"], value["num"]
-        spacing = value.get("spacing", "linear")
-        numbers = all(_is_number(x) for x in (start, stop))
-        if (
-            not numbers
-            or not isinstance(num, int)
-            or isinstance(num, bool)
-            or not 1 <= num <= MAX_AXIS
-            or spacing not in ("log", "linear")
-        ):
-            raise ValueError(
-                f"a range needs finite start and stop, num from 1 to {MAX_AXIS}, and spacing 'log' or 'linear'"
-            )
-        if spacing == "log":
-            if min(start, stop) <= 0:
-                raise ValueError("a range with spacing 'log' needs positive start and stop")
-            return tuple(np.geomspace(start, stop, num).tolist())
-        return tuple(np.linspace(start, stop, num).tolist())
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
-def _increasing(values: Sequence[float]) -> Sequence[float]:
-    if len(values) == 0:
-        raise ValueError("an axis must not be empty")
-    if len(values) > MAX_AXIS:
-        raise ValueError(f"an axis has at most {MAX_AXIS} values")
-    if any(b <= a for a, b in itertools.pairwise(values)):
-        raise ValueError("values of an axis must increase")
-    return values
-
-
-def _distinct(names: Sequence[str]) -> Sequence[str]:
-    if len(names) == 0:
-        raise ValueError("an axis must not be empty")
-    if len(set(names)) < len(names):
-        raise ValueError("a name appears twice")
-    return names
 
 
 def _names_to_draw(names: Iterable[str]) -> None:
@@ -92,6 +36,7 @@ def _names_to_draw(names: Iterable[str]) -> None:
 
 
 Positive = Annotated[float, Field(gt=0)]
+"""A number larger than 0."""
 
 
 def _tuple(value: Any) -> Any:
@@ -106,7 +51,7 @@ class Axes(_Section):
     g: tuple[Positive, ...] = Field((2e14,), description="surface gravity, cm s^-2")
     mdot: tuple[Positive, ...] = Field((3e4,), description="accretion rate, g cm^-2 s^-1")
     pycno_log10_scale: tuple[float, ...] = Field((0.0,), description="log10 of the factor on all fusion rates")
-    sample: int = Field(1, ge=1, le=MAX_AXIS, description="members with perturbed masses; sample 0 is unperturbed")
+    sample: int = Field(1, ge=1, le=MOST_VALUES, description="members with perturbed masses; sample 0 is unperturbed")
 
     @field_validator("mass_model", "ash", mode="before")
     @classmethod
@@ -116,25 +61,22 @@ class Axes(_Section):
     @field_validator("mass_model", "ash")
     @classmethod
     def _check_names(cls, value: tuple[str, ...]) -> Sequence[str]:
-        return _distinct(value)
+        return distinct(value)
 
     @field_validator("g", "mdot", "pycno_log10_scale", mode="before")
     @classmethod
     def _ranges(cls, value: Any) -> Any:
-        return _axis(value)
+        return axis(value)
 
     @field_validator("g", "mdot", "pycno_log10_scale")
     @classmethod
     def _check_ranges(cls, value: tuple[float, ...]) -> Sequence[float]:
-        return _increasing(value)
+        return increasing(value)
 
     @field_validator("g", "mdot")
     @classmethod
-    def _within_floats(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        """Products and quotients of them must be numbers."""
-        if not 1e-30 <= value[0] <= value[-1] <= 1e30:
-            raise ValueError("values of g and mdot lie between 1e-30 and 1e30")
-        return value
+    def _within_floats(cls, value: tuple[float, ...]) -> Sequence[float]:
+        return within_floats(value)
 
 
 class PhysicsSection(_Section):
@@ -155,8 +97,9 @@ class PhysicsSection(_Section):
     @field_validator("fusion_density")
     @classmethod
     def _elements(cls, value: dict[str, float]) -> dict[str, float]:
+        lightest, heaviest = FUSING_Z
         for name in value:
-            if name not in ELEMENTS[Z_LIGHTEST : Z_HEAVIEST + 1]:
+            if name not in ELEMENTS[lightest : heaviest + 1]:
                 raise ValueError(f"'{name}' is no element from Be to Si, and no other fuses")
         return value
 
@@ -297,16 +240,16 @@ class Sweep(_Section):
         return [{parse_nuclide(k): x for k, x in self.ash[name].items()} for name in self.axes.ash]
 
 
-def load_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
+def load_sweep(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
     """Read and check a sweep file; `overrides` are KEY=VALUE strings with dotted keys and TOML values."""
     try:
-        text = read_text(path)
+        text = read_text(Path(path))
     except ValueError as error:
         raise SweepError(f"{path}: {error}") from error
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SweepError(f"{path}: not valid TOML: {_one_line(str(error))}") from error
+        raise SweepError(f"{path}: not valid TOML: {one_line(str(error))}") from error
     for override in overrides:
         _apply(override, data)
     return check_sweep(data, str(path))
@@ -317,7 +260,7 @@ def check_sweep(data: Mapping[str, Any], where: str = "sweep") -> Sweep:
     try:
         return Sweep.model_validate(data)
     except ValidationError as error:
-        raise SweepError(f"{where}: {_describe(error)}") from error
+        raise SweepError(f"{where}: {describe(error, Sweep)}") from error
 
 
 def _apply(override: str, data: dict[str, Any]) -> None:
@@ -337,42 +280,3 @@ def _apply(override: str, data: dict[str, Any]) -> None:
         if not isinstance(target, dict):
             raise SweepError(f"--set {override}: '{part}' is not a section")
     target[path[-1]] = parsed
-
-
-def _describe(error: ValidationError) -> str:
-    """The first problem in one line."""
-    problem = error.errors(include_url=False)[0]
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(location)
-    if problem["type"] == "extra_forbidden":
-        known = _keys_of(location[:-1])
-        meant = f"; did you mean '{'.'.join([*location[:-1], nearest(location[-1], known)])}'?" if known else ""
-        return f"unknown key '{key}'{meant}"
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    given = problem.get("input")
-    shown = "" if problem["type"] in ("value_error", "missing") else f" (given: {_brief(given)})"
-    if problem["type"] == "literal_error" and isinstance(given, str):
-        allowed = re.findall("'(.+?)'", problem["ctx"]["expected"])
-        shown += f"; did you mean '{nearest(given, allowed)}'?"
-    return _one_line(f"{key}: {message}{shown}" if key else message + shown)
-
-
-def _keys_of(location: Sequence[str]) -> list[str]:
-    model: Any = Sweep
-    for part in location:
-        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        model = field.annotation if field else None
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def _brief(value: Any) -> str:
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

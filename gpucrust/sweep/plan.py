@@ -7,31 +7,40 @@ by the product of their axes, last fastest, so that a plan of 10^8 of them holds
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from pydantic import BaseModel
 
 from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
 from gpucrust.engine.sizes import LANE_GROUP
 from gpucrust.masses import MassModel, MissingTableError, load_model
 from gpucrust.nuclide import ELEMENTS
-from gpucrust.sweep.config import Sweep, SweepError
+from gpucrust.schema import LAYER, LAYERS, MEMBERS, PROFILES, ArrayOf, reduced_arrays
+from gpucrust.sweep.config import Sweep
+from gpucrust.sweep.errors import SweepError
+from gpucrust.sweep.portions import Block, Portions, blocks
 
-MOST_MEMBERS, MOST_PAIRS = 2**40, 2**24  # of pairs of g and mdot a list is held
-LEAST_CHUNK, MOST_CHUNK = 64, 8192
-"""Evolutions in a chunk: so many that a chunk's files cost little beside them, and few enough to lose."""
-CHUNKS, CHUNK_BYTES = 64, 2**29
-"""A sweep is cut into about this many chunks, within those bounds, of at most so many bytes."""
+MOST_MEMBERS = 2**40
+"""Members of a sweep, at most."""
+MOST_PAIRS = 2**24
+"""Pairs of g and mdot, at most: their products are held in a list."""
+LEAST_PORTION, MOST_PORTION = 64, 8192
+"""Bounds of the evolutions in a portion: so many that its files cost little beside them, and few enough to lose."""
+PORTIONS, PORTION_BYTES = 64, 2**29
+"""A sweep is cut into about this many portions, within those bounds, of at most so many bytes."""
 STREAM = 2**18
-"""Evolutions that a process goes through without a pause, chunk after chunk: several times as many as the lanes of any
-device, so that few of them wait at the end. Nothing but that depends on it."""
+"""Evolutions that a process goes through without a pause, portion after portion: several times as many as the lanes of
+any device, so that few lanes wait at the end. Nothing but that depends on it."""
 BLOCK_BYTES = 2**27
-"""Of the members that are put into the dataset at a time."""
+"""Bytes of the members that are put into the dataset at a time."""
+TYPICAL_LAYERS, TYPICAL_NUCLIDES = 40, 100
+"""Layers of a member, and nuclides in the compositions of a sweep, by which bytes are foretold."""
 
-Block = tuple[slice, ...]
-"""A range of each of AXES that is contiguous in the order of members."""
+T = TypeVar("T", Physics, Stepper)
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,17 @@ class Plan:
     """What a sweep computes."""
 
     sweep: Sweep
+    """What was asked for."""
     models: list[MassModel]
-    left_out: list[str]  # sentences on optional mass models without a table
-    pressures: np.ndarray  # dyn cm^-2
-    products: np.ndarray  # distinct g mdot, dyn cm^-2 s^-1
-    product_of: np.ndarray  # (g, mdot) index into products
+    """Mass models, without those that are left out."""
+    left_out: list[str]
+    """Sentences on optional mass models without a table."""
+    pressures: np.ndarray
+    """(n,) recorded pressures, increasing, dyn cm^-2."""
+    products: np.ndarray
+    """(products,) distinct g mdot, dyn cm^-2 s^-1."""
+    product_of: np.ndarray
+    """(g, mdot) index into products."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -93,32 +108,15 @@ class Plan:
 
     @property
     def physics(self) -> Physics:
-        """Rules shared by all members."""
-        p, perturbation = self.sweep.physics, self.sweep.perturbation
-        return Physics(
-            pycno=p.pycno,
-            t_weak=p.t_weak,
-            lattice=p.lattice,
-            neutron_eos=p.neutron_eos,
-            neutrino_fraction=p.neutrino_fraction,
-            one_component=p.one_component,
-            fusion_density=tuple((ELEMENTS.index(name), rho) for name, rho in p.fusion_density.items()),
-            sigma=perturbation.sigma,
-            seed=perturbation.seed,
-        )
+        """Rules shared by all members: the sections `[physics]` and `[perturbation]`."""
+        rules = self.sweep.physics
+        fusion_density = tuple((ELEMENTS.index(name), rho) for name, rho in rules.fusion_density.items())
+        return replace(_as(Physics, rules, self.sweep.perturbation), fusion_density=fusion_density)
 
     @property
     def stepper(self) -> Stepper:
-        """Accuracy, and what to record."""
-        s = self.sweep.stepper
-        return Stepper(
-            engine=s.engine,
-            step=s.step,
-            chunk=s.chunk,
-            slots=s.slots,
-            max_steps=s.max_steps,
-            composition=self.sweep.output.composition,
-        )
+        """Accuracy, and what to record: the sections `[stepper]` and `[output]`."""
+        return _as(Stepper, self.sweep.stepper, self.sweep.output)
 
     @property
     def problem(self) -> Problem:
@@ -131,61 +129,38 @@ class Plan:
 
     @property
     def member_bytes(self) -> int:
-        """Bytes of a member in the dataset, uncompressed: 22 profiles, layers counted as 40, nuclides as 100."""
+        """Bytes of a member in the dataset, uncompressed; profiles are computed as eight bytes each."""
         output = self.sweep.output
-        return 1500 + 8 * (22 * output.profiles + 100 * output.composition) * len(self.pressures)
+        layers = sum(v.nbytes for v in LAYERS.values() if v.dims == ("layer",))
+        points = 8 * (len(PROFILES) * output.profiles + TYPICAL_NUCLIDES * output.composition)
+        return sum(v.nbytes for v in MEMBERS.values()) + TYPICAL_LAYERS * layers + points * len(self.pressures)
+
+    @property
+    def reduced_arrays(self) -> dict[str, ArrayOf]:
+        """Arrays that are kept of an evolution, but for its layers."""
+        slots, output = self.sweep.stepper.slots, self.sweep.output
+        return reduced_arrays(len(self.pressures), slots, profiles=output.profiles, composition=output.composition)
 
     @property
     def evolution_bytes(self) -> int:
-        """Bytes of an evolution in a store, uncompressed: 19 profiles, layers counted as 40."""
-        output = self.sweep.output
-        points = 8 * 19 * output.profiles + 12 * self.sweep.stepper.slots * output.composition
-        return 1700 + points * len(self.pressures)
+        """Bytes of an evolution in a store, uncompressed."""
+        return sum(array.nbytes for array in self.reduced_arrays.values()) + TYPICAL_LAYERS * LAYER.nbytes
 
 
-def blocks(shape: tuple[int, ...], most: int) -> Iterator[Block]:
-    """Blocks of at most `most` entries of an array, each contiguous in C order, which together make it up in order."""
-    if math.prod(shape) <= most:
-        yield tuple(slice(0, n) for n in shape)
-        return
-    whole = 1  # entries of one index of the first axis
-    for n in shape[1:]:
-        whole *= n
-    if whole > most:
-        for i in range(shape[0]):
-            for rest in blocks(shape[1:], most):
-                yield (slice(i, i + 1), *rest)
-        return
-    step = most // whole
-    for start in range(0, shape[0], step):
-        yield (slice(start, min(start + step, shape[0])), *(slice(0, n) for n in shape[1:]))
+def _as(kind: type[T], *sections: BaseModel) -> T:
+    """A dataclass of the engine, its fields from the keys of the same names of sections; others keep their defaults."""
+    given = {key: value for section in sections for key, value in section}
+    return kind(**{field.name: given[field.name] for field in fields(kind) if field.name in given})
 
 
-@dataclass(frozen=True)
-class Chunks:
-    """Evolutions that are computed, and saved, together: `size` at a time."""
-
-    n: int
-    size: int
-
-    def __len__(self) -> int:
-        return -(-self.n // self.size)
-
-    def __getitem__(self, k: int) -> np.ndarray:
-        """Numbers of the evolutions of chunk k."""
-        if not 0 <= k < len(self):
-            raise IndexError(k)
-        return np.arange(k * self.size, min((k + 1) * self.size, self.n))
-
-
-def make_chunks(plan: Plan, save_every: int | None = None) -> Chunks:
-    """Chunks of `save_every` evolutions, rounded up to a power of two from 8; by default as the sweep's size suggests.
+def make_portions(plan: Plan, save_every: int | None = None) -> Portions:
+    """Portions of `save_every` evolutions, rounded up to a power of two from 8; by default by the sweep's size.
 
     Results do not depend on it, and it does not depend on the machine.
     """
-    most = min(MOST_CHUNK, max(LANE_GROUP, 1 << (CHUNK_BYTES // plan.evolution_bytes).bit_length() - 1))
-    wanted = min(save_every or min(max(plan.n_evolutions // CHUNKS, LEAST_CHUNK), most), plan.n_evolutions)
-    return Chunks(plan.n_evolutions, max(LANE_GROUP, 1 << (wanted - 1).bit_length()))
+    most = min(MOST_PORTION, max(LANE_GROUP, 1 << (PORTION_BYTES // plan.evolution_bytes).bit_length() - 1))
+    wanted = min(save_every or min(max(plan.n_evolutions // PORTIONS, LEAST_PORTION), most), plan.n_evolutions)
+    return Portions(plan.n_evolutions, max(LANE_GROUP, 1 << (wanted - 1).bit_length()))
 
 
 def recorded_pressures(P_start: float, P_end: float, dlnP: float) -> np.ndarray:

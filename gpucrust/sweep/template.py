@@ -14,18 +14,25 @@ from gpucrust.sweep.config import Sweep
 MODELS = ["FRDM95+DZ31", "HFB21+DZ31", "DZ31"]
 """Mass models of a new sweep file: packaged, and of different kinds."""
 WIDTH = 96
+"""Characters of a line, at most; longer comments stand above their keys."""
 
 
 @dataclass(frozen=True)
 class Key:
     """One key of a sweep file."""
 
-    section: str  # "" at the top
+    section: str
+    """The section that it is in; "" at the top."""
     name: str
-    kind: str  # for a person: number, list of numbers, ...
-    default: str | None  # as TOML; None where there is none
+    """The key itself."""
+    kind: str
+    """What its value is, for a person: number, list of numbers, ..."""
+    default: str | None
+    """Its default as TOML; None where there is none."""
     allowed: str
+    """Bounds, or the values there are."""
     description: str
+    """What it means, and in which unit."""
 
 
 def settings() -> list[Key]:

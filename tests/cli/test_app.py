@@ -13,9 +13,9 @@ import xarray as xr
 import gpucrust
 from gpucrust.cli.app import ORDER, app
 from gpucrust.cli.inspect import KINDS, LETTERS
-from gpucrust.results import files as output
 from gpucrust.results import plots
-from gpucrust.results.plots import INNER_CRUST
+from gpucrust.results.files import NetcdfSink
+from gpucrust.results.summary import INNER_CRUST
 
 SWEEP = """
 [axes]
@@ -137,7 +137,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder, command, monkeypatch
     def full(self, *_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(output.NetcdfSink, "write", full)
+    monkeypatch.setattr(NetcdfSink, "write", full)
     status, _, err = command("run", "s.toml", "--quiet")
     assert status == 2
     assert err.strip() == "gpucrust: No space left on device; nothing was written"

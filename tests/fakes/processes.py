@@ -1,4 +1,4 @@
-"""Runs of the real command as processes, with recorded evolutions for an engine, that tests watch, kill and resume."""
+"""Runs of the real command as processes, with `playback` for an engine, that tests watch, kill and resume."""
 
 import contextlib
 import os
@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from fakes import engine as replay
+from fakes import playback
 from fakes.sweep import load
-from gpucrust.jobs.partial_folder import Folder
+from gpucrust.jobs.partial_folder import PartialFolder
 from gpucrust.jobs.store import Store, StoreError
 
 SECONDS = 0.15
-"""That a chunk takes in a run with recorded evolutions."""
+"""Time that a portion takes in a run with `playback`, s."""
 PROMPT = 120
-"""Seconds within which a process must have done what it is waited for."""
+"""Time within which a process must have done what it is waited for, s."""
 
 
-def start(folder, target, *more, engine="replay", seconds=SECONDS, **environment):
-    """A run of the sweep in `folder` as a process; engine: replay or real."""
+def start(folder, target, *more, engine="playback", seconds=SECONDS, **environment):
+    """A run of the sweep in `folder` as a process; engine: playback or real."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
     program = [sys.executable, "-m", "gpucrust.cli"]
-    if engine == "replay":
-        environment |= {replay.RECORDED: str(folder / "recorded"), replay.SECONDS: str(seconds)}
-        program = [sys.executable, str(Path(replay.__file__))]
+    if engine == "playback":
+        environment |= {playback.EVOLUTIONS: str(folder / "evolutions"), playback.SECONDS: str(seconds)}
+        program = [sys.executable, str(Path(playback.__file__))]
     arguments = ["run", folder / "s.toml", "-o", target, "--save-every", 8, *more]
     return subprocess.Popen(
         [*program, *map(str, arguments)],
@@ -44,16 +44,16 @@ def end(process):
     return process.returncode, out, err
 
 
-def wait_for_chunks(target, n, process):
-    """Until n chunks of a run are done."""
-    path, deadline = Folder(target).store, time.monotonic() + PROMPT
+def wait_for_portions(target, n, process):
+    """Until n portions of a run are done."""
+    path, deadline = PartialFolder(target).store, time.monotonic() + PROMPT
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(StoreError):  # not there yet
             store = Store(path)
-            if len(store.chunks) - len(store.pending()) >= n:
+            if len(store.portions) - len(store.pending()) >= n:
                 return
         time.sleep(0.02)
-    pytest.fail(f"no {n} chunks: {end(process)}")
+    pytest.fail(f"no {n} portions: {end(process)}")
 
 
 def finish(folder, target, *more):

@@ -6,13 +6,14 @@ import sys
 import numpy as np
 import pytest
 
-from fakes import engine as replay
+from fakes import playback
 from gpucrust import cli
 from gpucrust.engine.ensemble import evolve
-from gpucrust.jobs import in_memory as sweep
+from gpucrust.jobs import computing
 from gpucrust.jobs.to_file import run_to_file
 from gpucrust.results.dataset import RunInfo, build_dataset
-from gpucrust.results.files import open_output
+from gpucrust.results.files import open_result
+from gpucrust.sweep.config import load_sweep
 from gpucrust.sweep.plan import make_plan
 
 SWEEP = """
@@ -42,29 +43,29 @@ RUN_DEPENDENT = ("history", "wall_time_seconds")
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory):
-    """A folder with the sweep file, and the evolutions of the sweep, of which half fail, recorded."""
+    """A folder with the sweep file, and the evolutions of the sweep, of which half fail."""
     folder = tmp_path_factory.mktemp("work")
     (folder / "s.toml").write_text(SWEEP)
-    plan = make_plan(sweep.load_sweep(folder / "s.toml"))
+    plan = make_plan(load_sweep(folder / "s.toml"))
     evolution = evolve(plan.evolutions, plan.problem)
-    replay.record(folder / "recorded", plan.evolutions, evolution)
+    playback.keep(folder / "evolutions", plan.evolutions, evolution)
     return folder
 
 
 @pytest.fixture(scope="session")
 def plan(work):
-    return make_plan(sweep.load_sweep(work / "s.toml"))
+    return make_plan(load_sweep(work / "s.toml"))
 
 
 @pytest.fixture(scope="session")
 def undisturbed(work, plan):
     """The dataset made in one go, in memory."""
-    return build_dataset(plan, pickle.loads((work / "recorded").read_bytes())[1], RunInfo("cpu", 0.0))
+    return build_dataset(plan, pickle.loads((work / "evolutions").read_bytes())[1], RunInfo("cpu", 0.0))
 
 
 @pytest.fixture
-def replayed(work, monkeypatch):
-    monkeypatch.setattr(sweep, "evolve_each", replay.replaying(work / "recorded"))
+def played_back(work, monkeypatch):
+    monkeypatch.setattr(computing, "evolve_each", playback.playing_back(work / "evolutions"))
 
 
 def assert_same(ds, expected):
@@ -85,7 +86,7 @@ def assert_same(ds, expected):
 
 
 def load(path):
-    with open_output(path) as ds:
+    with open_result(path) as ds:
         return ds.load()
 
 
@@ -113,7 +114,7 @@ def command(monkeypatch, capsys):
 
 
 @pytest.fixture
-def half(plan, replayed, tmp_path):
+def half(plan, played_back, tmp_path):
     """The output of a run that stopped half-way."""
     target = tmp_path / "x.nc"
     with pytest.raises(KeyboardInterrupt):

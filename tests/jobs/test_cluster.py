@@ -9,16 +9,16 @@ import time
 
 import pytest
 
-from fakes import engine as replay
-from fakes.processes import PROMPT, end, finish, start, wait_for_chunks
+from fakes import playback
+from fakes.processes import PROMPT, end, finish, start, wait_for_portions
 from fakes.sweep import assert_same, load
 from gpucrust.jobs.store import StoreError
-from gpucrust.sweep.config import SweepError
+from gpucrust.sweep.errors import SweepError
 
 distributed = pytest.importorskip("distributed")
 from gpucrust.jobs import cluster  # noqa: E402
 
-WORKERS_REPLAY = {"DASK_DISTRIBUTED__WORKER__PRELOAD": json.dumps([replay.__file__])}
+WORKERS_PLAY_BACK = {"DASK_DISTRIBUTED__WORKER__PRELOAD": json.dumps([playback.__file__])}
 
 
 def test_workers_give_the_same_dataset_and_a_killed_ones_chunk_goes_to_another(
@@ -27,7 +27,7 @@ def test_workers_give_the_same_dataset_and_a_killed_ones_chunk_goes_to_another(
     tmp_path,
 ):
     target, mark = tmp_path / "x.zarr", tmp_path / "killed"
-    process = start(work, target, "--workers", 2, "--json", **WORKERS_REPLAY, REPLAY_KILLER=str(mark))
+    process = start(work, target, "--workers", 2, "--json", **WORKERS_PLAY_BACK, PLAYBACK_KILLER=str(mark))
     status, out, _ = end(process)
     assert status == 0
     assert mark.exists()
@@ -37,8 +37,8 @@ def test_workers_give_the_same_dataset_and_a_killed_ones_chunk_goes_to_another(
 
 def test_a_chunk_that_kills_its_workers_is_one_line(work, tmp_path):
     target = tmp_path / "x.nc"
-    environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0", **WORKERS_REPLAY}
-    process = start(work, target, "--workers", 1, "--quiet", **environment, REPLAY_KILLER=replay.ALWAYS)
+    environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0", **WORKERS_PLAY_BACK}
+    process = start(work, target, "--workers", 1, "--quiet", **environment, PLAYBACK_KILLER=playback.ALWAYS)
     status, _, err = end(process)
     assert status == 2
     assert "ended 1 worker" in err.strip().splitlines()[-1]
@@ -48,9 +48,9 @@ def test_a_chunk_that_kills_its_workers_is_one_line(work, tmp_path):
 
 def test_a_scheduler_elsewhere(work, undisturbed, tmp_path, monkeypatch):
     """Workers of a cluster that the run did not start; one joins late."""
-    monkeypatch.setenv(replay.RECORDED, str(work / "recorded"))
-    monkeypatch.setenv(replay.SECONDS, "0.3")
-    options = {"preload": [replay.__file__], "threads_per_worker": 1, "dashboard_address": None}
+    monkeypatch.setenv(playback.EVOLUTIONS, str(work / "evolutions"))
+    monkeypatch.setenv(playback.SECONDS, "0.3")
+    options = {"preload": [playback.__file__], "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(n_workers=1, **options) as remote:
         process = start(work, tmp_path / "x.nc", "--scheduler", remote.scheduler_address, "--quiet")
         remote.scale(2)
@@ -63,8 +63,8 @@ def test_a_scheduler_elsewhere(work, undisturbed, tmp_path, monkeypatch):
 def test_asked_to_stop_with_its_workers_a_run_says_one_line(work, tmp_path, number, status):
     """As a terminal asks on Ctrl-C, and Slurm: all processes at once."""
     target = tmp_path / "x.nc"
-    process = start(work, target, "--workers", 2, "--quiet", seconds=0.5, **WORKERS_REPLAY)
-    wait_for_chunks(target, 2, process)
+    process = start(work, target, "--workers", 2, "--quiet", seconds=0.5, **WORKERS_PLAY_BACK)
+    wait_for_portions(target, 2, process)
     os.killpg(process.pid, number)
     stopped, _, err = end(process)
     assert stopped == status
@@ -75,7 +75,7 @@ def test_asked_to_stop_with_its_workers_a_run_says_one_line(work, tmp_path, numb
 
 def test_a_scheduler_that_is_lost_is_one_line_and_what_was_saved_stays(work, undisturbed, tmp_path):
     file, target = tmp_path / "scheduler.json", tmp_path / "x.nc"
-    environment = {**os.environ, replay.RECORDED: str(work / "recorded"), replay.SECONDS: "0.5"}
+    environment = {**os.environ, playback.EVOLUTIONS: str(work / "evolutions"), playback.SECONDS: "0.5"}
     environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "2s"
 
     def begin(what, *more):
@@ -83,7 +83,7 @@ def test_a_scheduler_that_is_lost_is_one_line_and_what_was_saved_stays(work, und
         return subprocess.Popen([*program, "--no-dashboard", *more], env=environment, stderr=subprocess.DEVNULL)
 
     scheduler = begin("scheduler", "--port", "0", "--host", "127.0.0.1")
-    worker = begin("worker", "--nthreads", "1", "--no-nanny", "--preload", replay.__file__)
+    worker = begin("worker", "--nthreads", "1", "--no-nanny", "--preload", playback.__file__)
     try:
         deadline = time.monotonic() + PROMPT
         while not file.exists() and time.monotonic() < deadline:
@@ -91,7 +91,7 @@ def test_a_scheduler_that_is_lost_is_one_line_and_what_was_saved_stays(work, und
         address = json.loads(file.read_text())["address"]
         timeout = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
         process = start(work, target, "--scheduler", address, "--quiet", **timeout)
-        wait_for_chunks(target, 2, process)
+        wait_for_portions(target, 2, process)
         scheduler.kill()
         status, _, err = end(process)
     finally:
@@ -105,7 +105,7 @@ def test_a_scheduler_that_is_lost_is_one_line_and_what_was_saved_stays(work, und
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1"])
-def test_no_scheduler_there_is_one_line(work, replayed, tmp_path, command, monkeypatch, address):
+def test_no_scheduler_there_is_one_line(work, played_back, tmp_path, command, monkeypatch, address):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     status, _, err = command("run", work / "s.toml", "-o", tmp_path / "x.nc", "--scheduler", address)
     assert status == 2
@@ -141,8 +141,8 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 
 def test_without_dask_everything_else_works(work, undisturbed, tmp_path):
     def run(target, *more):
-        arguments = [sys.executable, "-c", WITHOUT_DASK, replay.__file__, "run", work / "s.toml", "-o", target, *more]
-        environment = {**os.environ, replay.RECORDED: str(work / "recorded")}
+        arguments = [sys.executable, "-c", WITHOUT_DASK, playback.__file__, "run", work / "s.toml", "-o", target, *more]
+        environment = {**os.environ, playback.EVOLUTIONS: str(work / "evolutions")}
         done = subprocess.run(list(map(str, arguments)), env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stderr
 

@@ -1,13 +1,11 @@
 """`gpucrust doctor`: sound where the numbers agree, and not where they do not."""
 
-import os
 import sys
 
 import pytest
 
 from gpucrust.cli import main
 from gpucrust.jobs import doctor
-from gpucrust.support import cache
 
 
 def call(monkeypatch):
@@ -35,12 +33,3 @@ def test_versions_known_to_be_wrong_are_named(monkeypatch, capsys):
     monkeypatch.setattr(jax, "__version__", "0.10.2")
     assert call(monkeypatch) == 1
     assert "miscompiles" in capsys.readouterr().out
-
-
-def test_the_cache_belongs_to_one_kind_of_processor(monkeypatch):
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-    cache.use_cache()
-    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(cache.cache_folder())
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
-    cache.use_cache()
-    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "elsewhere"

@@ -1,315 +1,213 @@
-"""What happens to runs: killed, interrupted, out of disk, damaged, doubled. Nothing finished is lost, nothing wrong is
-written: the result is that of an undisturbed run, to the last bit.
-
-Runs are processes of the real command with recorded evolutions for an engine (tests/fakes/engine.py), so that there
-is time for many; one test, and those marked slow, have the real engine.
-"""
-
-import contextlib
-import os
-import random
-import shlex
-import signal
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
+"""Sweeps to files: whatever portions, blocks, format or run, the dataset is the same to the last bit."""
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from fakes import engine as replay
-from fakes.processes import end, finish, start, wait_for_chunks
-from fakes.sweep import SWEEP, assert_same, load
-from gpucrust.jobs import partial_folder as folder_module
-from gpucrust.jobs.in_memory import compute, load_sweep
-from gpucrust.jobs.partial_folder import Folder
+from fakes.sweep import RUN_DEPENDENT, SWEEP, assert_same, load, stop_after
+from gpucrust.jobs import computing
+from gpucrust.jobs.in_memory import compute
+from gpucrust.jobs.partial_folder import PartialFolder
 from gpucrust.jobs.store import Store, StoreError
 from gpucrust.jobs.to_file import run_to_file
 from gpucrust.status import Status
+from gpucrust.sweep.config import check_sweep, load_sweep
+from gpucrust.sweep.errors import SweepError
 from gpucrust.sweep.plan import make_plan
 
-# --- kill -9
+# --- one dataset
 
 
-def kill_at_random(folder, tmp_path, expected, kills, engine, seed):
-    """Kill runs at moments spread over all they do, resume, and compare whenever a run gets to its end."""
-    rng = random.Random(seed)
-    began = time.monotonic()
-    first = tmp_path / "first.nc"
-    assert end(start(folder, first, "--quiet", engine=engine))[0] == 0
-    duration = time.monotonic() - began
-    assert_same(load(first), expected)
-    rounds, killed, finished = 0, 0, 0
-    while killed < kills:
-        target = tmp_path / f"{rounds}{'.nc' if rounds % 2 else '.zarr'}"
-        process = start(folder, target, "--resume", "--quiet", engine=engine)
-        try:
-            process.wait(rng.uniform(0.05, duration))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            killed += 1
-            end(process)
-            assert not target.exists() or load(target).sizes  # whole or not there
-            continue
-        assert end(process)[0] == 0
-        assert_same(load(target), expected)
-        rounds, finished = rounds + 1, finished + 1
-    status, _, err = end(start(folder, target, "--resume", "--quiet", engine=engine))
-    assert status == 0
-    # a kill between the renaming into place and the end of the process leaves a finished result
-    assert err == "" or err.endswith("is finished\n")
-    assert_same(load(target), expected)
-    assert not Folder(target).path.exists()
-    return killed
-
-
-def test_twenty_kills(work, undisturbed, tmp_path):
-    assert kill_at_random(work, tmp_path, undisturbed, 20, "replay", seed=1) == 20
-
-
-def test_a_kill_of_the_real_engine(work, undisturbed, tmp_path):
-    target = tmp_path / "x.nc"
-    process = start(work, target, engine="real")
-    wait_for_chunks(target, 2, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    end(process)
-    assert not target.exists()
-    assert 0 < len(Store(Folder(target).store).pending()) <= 6
-    assert end(start(work, target, "--resume", "--quiet", engine="real"))[0] == 0
-    assert_same(load(target), undisturbed)
-
-
-@pytest.mark.slow
-def test_twenty_kills_of_the_real_engine(work, undisturbed, tmp_path):
-    assert kill_at_random(work, tmp_path, undisturbed, 20, "real", seed=2) == 20
-
-
-def test_a_kill_after_the_last_step_leaves_a_result_that_resuming_completes(plan, half, work, command, monkeypatch):
-    """The store is removed, and the figure drawn, once the result is in its place."""
-
-    def killed(_):
-        raise SystemExit
-
-    with monkeypatch.context() as m:
-        m.setattr(Folder, "remove", killed)
-        with pytest.raises(SystemExit):
-            run_to_file(plan, half, resume=True)
-    assert Folder(half).store.exists()
-    before = half.stat().st_mtime_ns
-    status, _, err = command("run", work / "s.toml", "-o", half, "--resume")
-    assert (status, half.stat().st_mtime_ns) == (0, before)
-    assert "x.nc is finished" in err
-    assert sorted(p.name for p in half.parent.iterdir()) == ["x.nc", "x.png"]
+def test_the_sweep_has_layers_failures_and_shared_evolutions(plan, undisturbed):
+    """What follows would not test much otherwise."""
+    assert (plan.n_members, plan.n_evolutions) == (80, 60)
+    assert undisturbed.sizes["layer"] > 10
+    np.testing.assert_array_equal(np.unique(undisturbed.status), [Status.OK, Status.CHART_EDGE])
 
 
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
-def test_a_result_outlives_a_loss_of_power_before_it_has_its_name(plan, replayed, tmp_path, monkeypatch, suffix):
-    target, safe, named = tmp_path / f"x{suffix}", set(), []
-    fsync, replace = os.fsync, os.replace
-
-    def written_out(handle):
-        safe.add(os.fstat(handle).st_ino)
-        fsync(handle)
-
-    def renamed(a, b):
-        if Path(b) == target:
-            named.extend(path.stat().st_ino for path in (Path(a), *Path(a).rglob("*")))
-            assert safe >= set(named)
-        replace(a, b)
-
-    monkeypatch.setattr(os, "fsync", written_out)
-    monkeypatch.setattr(os, "replace", renamed)
-    run_to_file(plan, target, save_every=16)
-    assert named
-    assert tmp_path.stat().st_ino in safe
-
-
-# --- asked to stop
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_run_asked_to_stop_says_how_to_resume(work, undisturbed, tmp_path, number, status):
-    target = tmp_path / "a name with spaces.zarr"
-    process = start(work, target, "--device", "cpu")
-    wait_for_chunks(target, 2, process)
-    process.send_signal(number)
-    stopped, _, err = end(process)
-    assert stopped == status
-    message = err.strip().splitlines()[-1]
-    assert "of 60 evolutions are saved, go on with: gpucrust run" in message
-    command = shlex.split(message.split("go on with: ")[1])
-    assert command[:2] == ["gpucrust", "run"]
-    assert command[-3:] == ["--device", "cpu", "--resume"]
-    environment = {**os.environ, replay.RECORDED: str(work / "recorded")}
-    subprocess.run([sys.executable, replay.__file__, *command[1:], "--quiet"], env=environment, check=True)
+@pytest.mark.parametrize("save_every", [None, 8, 16, 64])
+def test_chunks_and_formats_give_the_same_dataset(plan, undisturbed, played_back, tmp_path, suffix, save_every):
+    target = tmp_path / f"x{suffix}"
+    status = run_to_file(plan, target, save_every=save_every)
+    assert status.size == 60
     assert_same(load(target), undisturbed)
+    assert [p.name for p in tmp_path.iterdir()] == [target.name]
 
 
-# --- disk
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_xarray_opens_both_without_our_help(plan, undisturbed, played_back, tmp_path, suffix):
+    target = tmp_path / f"x{suffix}"
+    run_to_file(plan, target, save_every=32)
+    engine = "zarr" if suffix == ".zarr" else "netcdf4"
+    with xr.open_dataset(target, engine=engine) as ds:
+        for key in RUN_DEPENDENT:
+            ds.attrs[key] = undisturbed.attrs[key]
+        xr.testing.assert_identical(ds[list(undisturbed.data_vars)].load(), undisturbed.assign_attrs(device=ds.device))
 
 
-def test_a_file_that_may_not_grow_is_one_line_and_what_was_saved_stays(work, undisturbed, tmp_path):
-    """A quota: no file of more than 60 kB, which a chunk's profiles are not and the result is."""
-    target = tmp_path / "x.nc"
-    process = start(work, target, "--quiet", REPLAY_FILE_LIMIT="60000")
-    status, _, err = end(process)
-    assert status == 2
-    assert len(err.strip().splitlines()) == 1
-    assert "60 of 60 evolutions are saved, go on with: gpucrust run" in err
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+@pytest.mark.parametrize("members", [1, 3, 25])
+def test_blocks_of_members_make_up_the_same_dataset(
+    plan, undisturbed, played_back, tmp_path, monkeypatch, suffix, members
+):
+    monkeypatch.setattr("gpucrust.sweep.plan.BLOCK_BYTES", members * plan.member_bytes)
+    run_to_file(plan, tmp_path / f"x{suffix}", save_every=16)
+    assert_same(load(tmp_path / f"x{suffix}"), undisturbed)
+
+
+@pytest.mark.parametrize("changes", [{"pycno": False}, {"profiles": False}, {"composition": True}])
+def test_other_outputs_in_blocks_too(tmp_path, monkeypatch, changes):
+    output = {"ground_state": "pycno" in changes}
+    data = {
+        "axes": {
+            "mass_model": ["DZ31"],
+            "ash": ["fe56", "edge"],
+            "pycno_log10_scale": [-1.0, 0.0],
+            "sample": 2,
+            "g": [1e14, 2e14],
+            "mdot": [1e3, 2e3],
+        },
+        "ash": {"edge": {"Nd150": 1.0}},
+        "physics": {"policy": "mixed"},
+        "perturbation": {"sigma": 1.0},
+        "output": output,
+        "stepper": {"P_end": 2e28, "chunk": 0.1, "dlnP": 0.3},
+    }
+    data["physics" if "pycno" in changes else "output"] |= changes
+    plan = make_plan(check_sweep(data))
+    in_one = compute(plan, save_every=8)
+    monkeypatch.setattr("gpucrust.sweep.plan.BLOCK_BYTES", plan.member_bytes)
+    for suffix in (".nc", ".zarr"):
+        run_to_file(plan, tmp_path / f"x{suffix}", save_every=8)
+        assert_same(load(tmp_path / f"x{suffix}"), in_one)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_sweep_of_which_no_member_has_a_result(tmp_path, suffix):
+    """Not even a nuclide."""
+    data = {
+        "axes": {"mass_model": ["DZ31"], "ash": ["edge"], "sample": 9},
+        "ash": {"edge": {"Nd150": 1.0}},
+        "physics": {"policy": "mixed"},
+        "output": {"composition": True, "ground_state": False},
+        "stepper": {"P_end": 2e28, "chunk": 0.1, "dlnP": 0.3},
+    }
+    plan = make_plan(check_sweep(data))
+    in_one = compute(plan)
+    assert (in_one.sizes["nuclide"], in_one.sizes["layer"]) == (0, 0)
+    np.testing.assert_array_equal(in_one.status, Status.CHART_EDGE)
+    run_to_file(plan, tmp_path / f"x{suffix}", save_every=8)
+    assert_same(load(tmp_path / f"x{suffix}"), in_one)
+
+
+# --- resuming
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_run_that_stopped_goes_on_where_it_was(plan, undisturbed, played_back, tmp_path, monkeypatch, suffix):
+    target = tmp_path / f"x{suffix}"
+    with pytest.raises(KeyboardInterrupt):
+        run_to_file(plan, target, save_every=8, progress=stop_after(24))
     assert not target.exists()
-    assert_same(finish(work, target), undisturbed)
+    store = Store(PartialFolder(target).store)
+    assert store.pending() == [3, 4, 5, 6, 7]
+    computed, inner = [], computing.evolve_each
+
+    def counting(members, *arguments, **options):
+        computed.append(len(members.model))
+        return inner(members, *arguments, **options)
+
+    monkeypatch.setattr(computing, "evolve_each", counting)
+    standings = []
+    run_to_file(plan, target, resume=True, save_every=64, progress=standings.append)  # the store's chunks hold
+    assert computed == [36]
+    assert (standings[0].resumed, standings[-1].done, standings[-1].phase) == (24, 60, "writing")
+    ds = load(target)
+    assert_same(ds, undisturbed)
+    assert "resumed" in ds.history
+    assert "computed: ok 30, chart_edge 30" in ds.history
+    assert ds.history.count("\n") == 3
+    assert not PartialFolder(target).path.exists()
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 48 MB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", path], check=False, capture_output=True, text=True
-    )
-    if mount.returncode:
-        pytest.skip(f"no file system can be mounted here: {mount.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", path], check=True)
+def test_resuming_what_is_finished_or_has_not_begun(plan, undisturbed, played_back, work, tmp_path, command):
+    target = tmp_path / "x.nc"
+    arguments = ["run", work / "s.toml", "-o", target, "--resume"]
+    assert command(*arguments, "--quiet")[0] == 0
+    assert_same(load(target), undisturbed)
+    before = target.stat().st_mtime_ns
+    status, _, err = command(*arguments)
+    assert (status, target.stat().st_mtime_ns) == (0, before)
+    assert "x.nc is finished" in err
 
 
-def test_a_disk_that_fills_is_one_line_and_what_was_saved_stays(work, undisturbed, small_disk):
-    target = small_disk / "x.nc"
-    process = start(work, target, "--quiet", seconds=0.5)
-    wait_for_chunks(target, 2, process)
-    with open(small_disk / "ballast", "wb", buffering=0) as ballast, contextlib.suppress(OSError):
-        while ballast.write(bytes(4096)):
-            pass
-    status, _, err = end(process)
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("stepper.chunk=0.05", "stepper.chunk is 0.1 there and 0.05 here"),
+        ("axes.g=[1e14,3e14]", "axes.g is"),
+        ("physics.ame=AME2020", "physics.ame is"),
+    ],
+)
+def test_another_sweep_is_refused_with_what_differs(half, work, command, setting, says):
+    before = sorted(half.parent.rglob("*"))
+    status, _, err = command("run", work / "s.toml", "-o", half, "--resume", "--set", setting)
     assert status == 2
     assert len(err.strip().splitlines()) == 1
-    assert "No space left on device" in err
-    assert "go on with: gpucrust run" in err
-    (small_disk / "ballast").unlink()
-    assert 1 <= len(Store(Folder(target).store).pending()) <= 6
-    assert_same(finish(work, target), undisturbed)
+    assert "holds another sweep" in err
+    assert says in err
+    assert sorted(half.parent.rglob("*")) == before
 
 
-# --- damage
+def test_other_masses_under_the_same_name_are_refused(played_back, tmp_path, command):
+    """The sweep's text is the same: what the name stands for has changed."""
+    table, text, target = tmp_path / "mine.csv", tmp_path / "s.toml", tmp_path / "x.nc"
+    text.write_text(SWEEP.replace('"DZ31"', '"mine"') + "[masses.tables]\nmine = 'mine.csv'\n")
+    table.write_text("Z,N,mass_excess\n26,30,-60.6\n")
+    with pytest.raises(KeyboardInterrupt):
+        run_to_file(make_plan(load_sweep(text), tmp_path), target, save_every=8, progress=stop_after(8))
+    table.write_text("Z,N,mass_excess\n26,30,-60.5\n")
+    status, _, err = command("run", text, "-o", target, "--resume")
+    assert status == 2
+    assert "the nuclear masses differ" in err
 
 
-def pieces(target, array):
-    """Files of an array of a store."""
-    return sorted(p for p in (Folder(target).store / array).rglob("*") if p.is_file() and p.name != "zarr.json")
-
-
-def flip(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0x10
-    path.write_bytes(data)
-
-
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:-5])
-
-
-@pytest.mark.parametrize("array", ["profiles", "summary", "layers", "layer_count", "checksum", "status"])
-@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
-def test_a_damaged_chunk_is_computed_again(plan, undisturbed, half, damage, array):
-    damage(pieces(half, array)[0])
-    log_before = len(Folder(half).history())
-    run_to_file(plan, half, resume=True)
-    ds = load(half)
-    assert_same(ds, undisturbed)
-    # without its status a chunk is simply pending
-    assert ("damaged: chunks" in ds.history) == (array != "status" or damage is flip)
-    assert log_before == 4  # started, and three chunks
-
-
-@pytest.mark.parametrize("part", [".", "status", "summary", "profiles"])
-@pytest.mark.parametrize("damage", [lambda path: path.write_text("{"), Path.unlink])
-def test_damage_to_what_a_store_is_made_of_is_one_line(plan, half, damage, part):
-    damage(Folder(half).store / part / "zarr.json")
-    with pytest.raises(StoreError, match="not a store that can be read; --overwrite starts afresh"):
+def test_another_version_is_refused(half, plan, monkeypatch):
+    monkeypatch.setattr("gpucrust.sweep.provenance.__version__", "99.0")
+    with pytest.raises(StoreError, match=r"it is of gpucrust 0\.\S+, and this is 99\.0"):
         run_to_file(plan, half, resume=True)
 
 
-def test_a_log_line_broken_off_does_not_matter(plan, undisturbed, half):
-    log = Folder(half).path / "log.jsonl"
-    log.write_text(log.read_text()[:-7])
-    run_to_file(plan, half, resume=True)
+def test_without_resume_a_store_is_neither_used_nor_lost(half, plan, undisturbed):
+    with pytest.raises(SweepError, match="holds 3 of 8 chunks of this sweep: go on with --resume, or start afresh"):
+        run_to_file(plan, half)
+    assert len(Store(PartialFolder(half).store).pending()) == 5
+    run_to_file(plan, half, overwrite=True)
     assert_same(load(half), undisturbed)
 
 
-# --- two at once, and time and place
-
-
-def test_the_second_of_two_runs_is_refused_and_the_first_goes_on(work, undisturbed, tmp_path):
+def test_a_result_of_another_sweep_is_not_resumed(plan, undisturbed, played_back, work, tmp_path, command):
     target = tmp_path / "x.zarr"
-    first = start(work, target, "--quiet", seconds=2)
-    wait_for_chunks(target, 1, first)
-    for second in [start(work, target, *more) for more in ([], ["--resume"], ["--overwrite"])]:
-        status, _, err = end(second)
-        assert status == 2
-        assert len(err.strip().splitlines()) == 1
-        assert f"another run is writing it (process {first.pid} on {socket.gethostname()}" in err
-    assert end(first)[0] == 0
-    assert_same(load(target), undisturbed)
-
-
-def test_a_result_that_another_run_wrote_meanwhile_is_not_replaced(plan, undisturbed, replayed, tmp_path):
-    """The other ended between the command's look for the output and its lock."""
-    target = tmp_path / "x.nc"
     run_to_file(plan, target)
-    for resume in (False, True):
-        with pytest.raises(StoreError, match="another run has just written it"):
-            run_to_file(plan, target, resume=resume)
+    arguments = ["run", work / "s.toml", "-o", target, "--resume", "--set"]
+    status, _, err = command(*arguments, "stepper.slots=12")
+    assert status == 2
+    assert "result of another sweep (stepper.slots is 16 there and 12 here)" in err
+    (tmp_path / "y.nc").write_text("not ours")
+    status, _, err = command("run", work / "s.toml", "-o", tmp_path / "y.nc", "--resume")
+    assert status == 2
+    assert "not a result" in err
+    assert (tmp_path / "y.nc").read_text() == "not ours"
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_overwriting_replaces_when_the_new_is_whole(plan, undisturbed, played_back, tmp_path, suffix):
+    target = tmp_path / f"x{suffix}"
+    run_to_file(plan, target)
+    with pytest.raises(KeyboardInterrupt):
+        run_to_file(plan, target, overwrite=True, save_every=8, progress=stop_after(24))
     assert_same(load(target), undisturbed)
-
-
-def test_a_lock_is_gone_with_its_holder_whatever_it_says(plan, undisturbed, half, monkeypatch):
-    """Another host, a process number in use, a clock that has gone back: only the kernel's lock counts."""
-    lock = Folder(half).path / "lock"
-    lock.write_text(f"process {os.getpid()} on elsewhere, since 2099-01-01T00:00:00+00:00\n")
-    for path in Folder(half).path.rglob("*"):
-        os.utime(path, (0, 0))
-    monkeypatch.setattr(socket, "gethostname", lambda: "another-host")
-    monkeypatch.setattr(time, "time", lambda: -1e9)
-    monkeypatch.setattr(folder_module, "_now", lambda: "1970-01-01T00:00:00+00:00")
-    run_to_file(plan, half, resume=True)
-    ds = load(half)
-    assert_same(ds, undisturbed)
-    assert ds.wall_time_seconds >= 0
-
-
-def test_the_lock_of_a_folder_that_was_removed_meanwhile_is_not_taken_for_one(tmp_path):
-    """Between opening and locking, the run before ends and removes its folder."""
-    first, second = Folder(tmp_path / "x.nc"), Folder(tmp_path / "x.nc")
-    first.acquire()
-    with pytest.raises(StoreError, match="another run"):
-        second.acquire()
-    first.remove()
-    second.acquire()
-    assert (second.path / "lock").exists()
-    third = Folder(tmp_path / "x.nc")
-    with pytest.raises(StoreError, match="another run"):
-        third.acquire()
-    second.release()
-    first.release()
-    assert list(tmp_path.iterdir()) == []
-
-
-# --- members that fail
-
-
-def test_failing_members_leave_their_neighbours_untouched(work, undisturbed, tmp_path):
-    """Every second member runs off the chart; the others are those of a sweep without them."""
-    (tmp_path / "s.toml").write_text(SWEEP.replace('"fe56", "edge"', '"fe56"'))
-    alone = compute(make_plan(load_sweep(tmp_path / "s.toml")), save_every=64)
-    np.testing.assert_array_equal(alone.status, Status.OK)
-    np.testing.assert_array_equal(undisturbed.status.sel(ash="edge"), Status.CHART_EDGE)
-    for name in ("mu_e", "J_n", "regime", "total_heat", "n_steps", "broken_thickness", "max_J_ratio"):
-        np.testing.assert_array_equal(undisturbed[name].sel(ash=["fe56"]), alone[name], err_msg=name)
-    for name in ("layer_P_start", "layer_thickness"):
-        np.testing.assert_array_equal(undisturbed[name], alone[name], err_msg=name)
-    missing = undisturbed.sel(ash="edge")
-    for name in ("mu_e", "J_n", "total_heat", "broken_thickness", "max_J_ratio"):
-        assert np.all(np.isnan(missing[name])), name
+    run_to_file(plan, target, resume=True, overwrite=True)
+    assert_same(load(target), undisturbed)
+    assert [p.name for p in tmp_path.iterdir()] == [target.name]

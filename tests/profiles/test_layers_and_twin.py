@@ -10,8 +10,9 @@ from gpucrust.physics import eos
 from gpucrust.physics.diffusion import nodiff_slope
 from gpucrust.physics.slopes import frozen_slope
 from gpucrust.profiles.equilibrium import analyse
-from gpucrust.profiles.reduced import evolutions_at, records_of, take
-from gpucrust.schema import LAYER, PROFILE, SUMMARY, Regime
+from gpucrust.profiles.reduced import take
+from gpucrust.profiles.reduction import evolutions_at, reduce_evolutions
+from gpucrust.schema import LayerColumns, ProfileColumns, Regime, SummaryColumns, columns_of
 from gpucrust.status import Status
 from gpucrust.sweep.config import check_sweep
 from gpucrust.sweep.plan import make_plan
@@ -64,33 +65,36 @@ def test_layers_and_ratios_are_those_of_the_plain_code(plan, evolution):
     assert jumps > 10
 
 
-def test_records_of_a_crust_do_not_depend_on_its_neighbours(plan, evolution):
-    records, n = records_of(plan, evolution), len(evolution.status)
+def test_a_crust_reduced_does_not_depend_on_its_neighbours(plan, evolution):
+    reduced, n = reduce_evolutions(plan, evolution), len(evolution.status)
     order = np.random.default_rng(0).permutation(n)
     for rows in (order, order[:7], np.flatnonzero(evolution.status == Status.CHART_EDGE)):
-        own, expected = records_of(plan, evolutions_at(evolution, rows)), take(records, rows)
+        own, expected = reduce_evolutions(plan, evolutions_at(evolution, rows)), take(reduced, rows)
         for name in ("status", "summary", "layer_count", "layers", "profiles"):
             np.testing.assert_array_equal(getattr(own, name), getattr(expected, name), err_msg=name)
 
 
 def test_a_crust_that_failed_has_no_layers(plan, evolution):
-    records = records_of(plan, evolution)
+    reduced = reduce_evolutions(plan, evolution)
     failed = evolution.status == Status.CHART_EDGE
-    assert np.all(records.layer_count[failed] == 0)
-    assert np.all(records.layer_count[~failed] > 0)
-    np.testing.assert_array_equal(np.isnan(records.summary[:, SUMMARY.index("total_heat")]), failed)
+    assert np.all(reduced.layer_count[failed] == 0)
+    assert np.all(reduced.layer_count[~failed] > 0)
+    np.testing.assert_array_equal(np.isnan(columns_of(SummaryColumns, reduced.summary).total_heat), failed)
 
 
 def test_thickness_and_flux_of_a_layer_are_those_of_its_profiles(plan, evolution):
-    records, ln_P = records_of(plan, evolution), np.log(plan.pressures)
-    crust = np.repeat(np.arange(len(records)), records.layer_count)
-    depth, flux = (records.profiles[:, PROFILE.index(name)] for name in ("depth_times_g", "J_n_over_g"))
+    reduced, ln_P = reduce_evolutions(plan, evolution), np.log(plan.pressures)
+    crust = np.repeat(np.arange(len(reduced)), reduced.layer_count)
+    profiles, layers = columns_of(ProfileColumns, reduced.profiles), columns_of(LayerColumns, reduced.layers)
+    depth, flux = profiles.depth_times_g, profiles.J_n_over_g
     assert len(crust) > 400
-    for i, (_, start, end, thickness, largest, mean) in zip(crust, records.layers, strict=True):
-        at = np.interp(np.log([start, end]), ln_P, depth[i])
-        np.testing.assert_allclose(thickness, at[1] - at[0], rtol=1e-9, atol=0)
-        inside = (plan.pressures >= start) & (plan.pressures <= end)
-        assert largest == np.abs(flux[i][inside]).max(initial=0.0)
+    for i, row in zip(crust, reduced.layers, strict=True):
+        layer = LayerColumns(*row)
+        at = np.interp(np.log([layer.P_start, layer.P_end]), ln_P, depth[i])
+        np.testing.assert_allclose(layer.thickness_times_g, at[1] - at[0], rtol=1e-9, atol=0)
+        inside = (plan.pressures >= layer.P_start) & (plan.pressures <= layer.P_end)
+        assert layer.J_n_over_g == np.abs(flux[i][inside]).max(initial=0.0)
         by_depth = np.gradient(depth[i])[inside]
-        assert mean == pytest.approx(flux[i][inside] @ by_depth / max(by_depth.sum(), 1e-300), rel=1e-12)
-    assert np.sum(records.layers[:, LAYER.index("J_n_over_g")] > 0) > 300
+        mean = flux[i][inside] @ by_depth / max(by_depth.sum(), 1e-300)
+        assert layer.mean_J_n_over_g == pytest.approx(mean, rel=1e-12)
+    assert np.sum(layers.J_n_over_g > 0) > 300

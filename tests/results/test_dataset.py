@@ -8,17 +8,31 @@ import pytest
 import xarray as xr
 
 import gpucrust
-from gpucrust.results import html_report as report
 from gpucrust.results.files import NetcdfSink, write_netcdf
+from gpucrust.results.html_report import figures
+from gpucrust.schema import (
+    AXES,
+    COMPOSITION,
+    COORDINATES,
+    GROUND_STATE,
+    LAYERS,
+    MEMBERS,
+    NUCLIDE_COORDINATES,
+    PROFILES,
+    SHARED,
+    VARIABLES,
+    ProfileColumns,
+    SummaryColumns,
+)
 from gpucrust.status import Status
 
-PROFILES = (
+CONTRACT_PROFILES = (
     "mu_e mu_n rho n_b Y_e X_n Z_mean A_mean Q_imp heat P_e P_n dmu_e_dP dmu_e_dP_nodiff equilibrium_ratio regime f_in "
     "J_n J_ratio column_depth depth residual_ei residual_n".split()
 )
-MEMBERS = "status n_steps max_active table_mismatch total_heat broken_thickness max_J_ratio".split()
-LAYERS = "layer_member layer_regime layer_P_start layer_P_end layer_thickness layer_J_n layer_count".split()
-GROUND = "gs_mu_e gs_rho gs_Z gs_A gs_dmu_e_dP_nodiff".split()
+CONTRACT_MEMBERS = "status n_steps max_active table_mismatch total_heat broken_thickness max_J_ratio".split()
+CONTRACT_LAYERS = "layer_member layer_regime layer_P_start layer_P_end layer_thickness layer_J_n layer_count".split()
+CONTRACT_GROUND = "gs_mu_e gs_rho gs_Z gs_A gs_dmu_e_dP_nodiff".split()
 SMALL = {
     "title": "small",
     "axes": {"mass_model": ["DZ31"], "ash": ["fe56", "edge"]},
@@ -34,12 +48,36 @@ def ds():
 
 
 def test_names_of_the_contract_are_there(ds):
-    assert {*PROFILES, *MEMBERS, *LAYERS, *GROUND, "J_acc"} <= set(ds.data_vars)
-    for name in (*PROFILES, *GROUND):
+    contract = {*CONTRACT_PROFILES, *CONTRACT_MEMBERS, *CONTRACT_LAYERS, *CONTRACT_GROUND, "J_acc"}
+    assert contract <= set(ds.data_vars)
+    for name in (*CONTRACT_PROFILES, *CONTRACT_GROUND):
         assert "pressure" in ds[name].dims, name
-    for name in MEMBERS:
+    for name in CONTRACT_MEMBERS:
         assert "pressure" not in ds[name].dims, name
     assert ds.sizes["pressure"] == 31
+
+
+def test_a_result_has_the_variables_of_the_schema_and_no_others(result):
+    """Dimensions, types and attributes too; comments have the values of the sweep in their places."""
+    described = {**SHARED, **GROUND_STATE, **MEMBERS, **PROFILES, **COMPOSITION, **LAYERS}
+    assert dict(VARIABLES) == described
+    assert set(result.data_vars) == set(VARIABLES)
+    axes = ", ".join(f"{axis} ({result.sizes[axis]})" for axis in AXES)
+    for name, variable in VARIABLES.items():
+        ours = result[name]
+        assert (ours.dims, ours.dtype) == (variable.dims, variable.dtype), name
+        assert list(ours.attrs) == list(variable.attributes), name
+        for key, value in variable.attributes_with(layer_cut=1.0, axes=axes).items():
+            np.testing.assert_array_equal(ours.attrs[key], value, err_msg=f"{name}.{key}")
+    for name, attributes in {**COORDINATES, **NUCLIDE_COORDINATES}.items():
+        assert result[name].dims == (("nuclide",) if name in NUCLIDE_COORDINATES else (name,))
+        assert result[name].attrs == attributes
+    assert set(result.coords) == {*COORDINATES, *NUCLIDE_COORDINATES}
+
+
+def test_what_is_kept_of_an_evolution_is_written_as_it_is_or_times_g():
+    assert set(SummaryColumns._fields) < set(MEMBERS)
+    assert set(ProfileColumns._fields) - set(PROFILES) == {"depth_times_g", "f_in_over_g", "J_n_over_g"}
 
 
 def test_every_variable_says_what_it_is_in_which_units(ds):
@@ -86,7 +124,7 @@ def test_composition_adds_up(ds):
 def test_summaries_without_profiles(ds):
     short = gpucrust.run({**SMALL, "output": {"profiles": False, "ground_state": False}})
     assert not any("pressure" in variable.dims for variable in short.data_vars.values())
-    for name in (*MEMBERS, *LAYERS):
+    for name in (*CONTRACT_MEMBERS, *CONTRACT_LAYERS):
         np.testing.assert_array_equal(short[name], ds[name], err_msg=name)
 
 
@@ -136,4 +174,4 @@ def test_a_sweep_none_of_whose_members_has_a_result_is_written_nevertheless(tmp_
     write_netcdf(failed, tmp_path / "x.nc")
     with xr.open_dataset(tmp_path / "x.nc") as ds:
         np.testing.assert_array_equal(ds.status, failed.status)
-    assert set(report.figures(failed)) == {"profile", "layers"}
+    assert set(figures(failed)) == {"profile", "layers"}

@@ -10,7 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from gpucrust.results import html_report as report
+from gpucrust.results import html_report
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -42,7 +42,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def document(result):
-    return report.report_html(result)
+    return html_report.report_html(result)
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +77,14 @@ def test_it_says_what_the_dataset_says(read, result):
 
 def test_names_cannot_break_it(result):
     title = "<script>alert('x')</script> & more"
-    document = report.report_html(result.assign_attrs(title=title))
+    document = html_report.report_html(result.assign_attrs(title=title))
     assert "<script" not in document
     assert "&lt;script&gt;" in document
 
 
 def test_failures_and_missing_variables_are_no_obstacle(result):
     lost = result.assign(status=result.status + 3).drop_vars(["composition", "mu_e"])
-    document = report.report_html(lost.isel(layer=slice(0)))
+    document = html_report.report_html(lost.isel(layer=slice(0)))
     assert "chart_edge" in document
     assert "There are none." in document
     assert document.count("<img") == 1
@@ -92,7 +92,7 @@ def test_failures_and_missing_variables_are_no_obstacle(result):
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 def test_a_browser_draws_it(result, tmp_path):
-    report.write_report(result, tmp_path / "r.html")
+    html_report.write_report(result, tmp_path / "r.html")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
     shot = tmp_path / "r.png"
     subprocess.run(

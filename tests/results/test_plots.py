@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 import gpucrust
 from gpucrust.constants import EDDINGTON_MDOT
 from gpucrust.results import plots
-from gpucrust.results.summary import broken_probability
+from gpucrust.results.summary import INNER_CRUST, broken_probability, first_shown
 from gpucrust.schema import Regime
 
 
@@ -30,7 +30,7 @@ def test_profile_panels_show_curves_and_layers_of_their_model(ds, tmp_path):
         spans = [patch for patch in panel.patches if patch.get_alpha() is not None]
         assert len(spans) == int(ds.layer_count[4 * i])
         accreted, ground = (line.get_ydata() for line in panel.lines[:2])
-        shown = ds.sel(pressure=slice(plots.INNER_CRUST, None)).isel(mass_model=i)
+        shown = ds.sel(pressure=slice(INNER_CRUST, None)).isel(mass_model=i)
         np.testing.assert_array_equal(accreted, shown.mu_e.isel(g=0, mdot=0).squeeze())
         np.testing.assert_array_equal(ground, shown.gs_mu_e)
     plots.write_figure(figure, tmp_path / "x.png")
@@ -65,9 +65,9 @@ def test_a_model_without_layers_leaves_its_panel_of_a_map_empty(ds):
 
 
 def test_nothing_is_shown_of_pressures_that_there_are_not(ds):
-    assert plots.first_shown(ds) == plots.INNER_CRUST
+    assert first_shown(ds) == INNER_CRUST
     deep = ds.sel(pressure=slice(1e30, None))
-    assert plots.first_shown(deep) == float(deep.pressure[0])
+    assert first_shown(deep) == float(deep.pressure[0])
 
 
 def test_layers_have_a_bar_each_and_the_thickness_of_every_member(ds):

@@ -15,8 +15,7 @@ import pytest
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
 from gpucrust.masses import load_model
-from gpucrust.support import cache
-from gpucrust.support import persistent_jit as programs
+from gpucrust.support import cache, persistent_jit
 
 
 class Pair(NamedTuple):
@@ -33,7 +32,7 @@ def tripled(pair, factor, *, times=3):
     return Pair(pair.x * times * factor, None), {"sum": pair.x.sum() + (0.0 if pair.y is None else pair.y)}
 
 
-KEPT = programs.kept(tripled)
+KEPT = persistent_jit.kept(tripled)
 PAIR = Pair(jnp.arange(4.0), jnp.array(2.0))
 
 
@@ -43,10 +42,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.KEEP_PROGRAMS, "1")
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path / "programs"))
-    programs.KNOWN.clear()
+    persistent_jit.KNOWN.clear()
     traced.clear()
     yield tmp_path / "programs"
-    programs.KNOWN.clear()
+    persistent_jit.KNOWN.clear()
     jax.config.update("jax_compilation_cache_dir", before)
 
 
@@ -70,17 +69,17 @@ def test_a_program_is_traced_once_and_read_by_the_next_process(folder):
     for _ in range(2):
         assert_right(call())
         assert_right(call())
-        programs.KNOWN.clear()  # as in a new process
+        persistent_jit.KNOWN.clear()  # as in a new process
     assert len(traced) == len(kept_files(folder)) == 1
 
 
 def test_programs_that_nobody_asks_for_are_removed(folder):
     """When another is kept; one that is read is asked for."""
     call()
-    old = time.time() - 2 * programs.UNUSED
+    old = time.time() - 2 * persistent_jit.KEPT_SECONDS
     (unused,) = kept_files(folder)
     os.utime(unused, (old, old))
-    programs.KNOWN.clear()
+    persistent_jit.KNOWN.clear()
     call()
     call(times=4)
     assert len(kept_files(folder)) == 2
@@ -102,8 +101,8 @@ def test_programs_differ_by_all_that_they_follow_from(folder, monkeypatch):
     for n, one in enumerate(calls, 1):
         one()
         assert len(traced) == len(kept_files(folder)) == n
-    programs.KNOWN.clear()
-    monkeypatch.setattr(programs, "_source", lambda: "another version of gpucrust")
+    persistent_jit.KNOWN.clear()
+    monkeypatch.setattr(persistent_jit, "_source", lambda: "another version of gpucrust")
     call()
     assert len(traced) == len(kept_files(folder)) == len(calls) + 1
 
@@ -114,7 +113,7 @@ def test_a_damaged_file_is_replaced(folder, damage):
     (path,) = kept_files(folder)
     path.write_bytes(damage(path.read_bytes()))
     for _ in range(2):
-        programs.KNOWN.clear()
+        persistent_jit.KNOWN.clear()
         assert_right(call())
     assert len(traced) == 2
 
@@ -125,7 +124,7 @@ def test_a_flipped_bit_is_noticed(folder):
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 2] ^= 1
     path.write_bytes(whole)
-    programs.KNOWN.clear()
+    persistent_jit.KNOWN.clear()
     assert_right(call())
     assert len(traced) == 2
 
@@ -142,7 +141,7 @@ def test_what_jax_cannot_export_runs_all_the_same(folder):
         return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
 
     x = np.linspace(0.0, 1.0, 3)
-    np.testing.assert_array_equal(programs.kept(asks_python)(x), np.sin(x))
+    np.testing.assert_array_equal(persistent_jit.kept(asks_python)(x), np.sin(x))
     assert not kept_files(folder)
 
 
@@ -151,7 +150,7 @@ def test_errors_of_a_function_are_its_own(folder):
         raise TypeError("no such number")
 
     with pytest.raises(TypeError, match="no such number"):
-        programs.kept(refuses)(1.0)
+        persistent_jit.kept(refuses)(1.0)
 
 
 def test_inside_another_program_it_is_part_of_it(folder):

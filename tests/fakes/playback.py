@@ -1,4 +1,4 @@
-"""Stands in for the engine where faults are tested: gives back evolutions recorded beforehand, after a while.
+"""Stands in for the engine where faults are tested: plays back evolutions that were evolved beforehand, after a while.
 
 As a program it is `gpucrust` with that engine; imported by a Dask worker (a preload) it gives the worker that engine.
 Everything but `evolve_each` is the real thing.
@@ -14,16 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from gpucrust.jobs import in_memory as sweep
-from gpucrust.profiles.reduced import evolutions_at
+from gpucrust.jobs import computing
+from gpucrust.profiles.reduction import evolutions_at
 
-RECORDED, SECONDS = "REPLAY_RECORDED", "REPLAY_SECONDS"
-"""Environment: file of the recorded evolutions; seconds that GROUP of them take."""
+EVOLUTIONS, SECONDS = "PLAYBACK_EVOLUTIONS", "PLAYBACK_SECONDS"
+"""Environment: file of the evolutions; seconds that GROUP of them take."""
 GROUP = 8
-KILLER, FILE_LIMIT = "REPLAY_KILLER", "REPLAY_FILE_LIMIT"
-"""Environment: file whose absence makes a process kill itself in mid-chunk (or ALWAYS); bytes of the largest file it
+"""Evolutions that end together."""
+KILLER, FILE_LIMIT = "PLAYBACK_KILLER", "PLAYBACK_FILE_LIMIT"
+"""Environment: file whose absence makes a process kill itself in mid-portion (or ALWAYS); bytes of the largest file it
 may write."""
 ALWAYS = "always"
+"""In place of that file: every process kills itself."""
 
 
 def keys_of(members):
@@ -32,17 +34,17 @@ def keys_of(members):
     return list(zip(*(np.asarray(x).tolist() for x in columns), strict=True))
 
 
-def record(path, members, evolution):
-    """Write what `replaying` reads."""
+def keep(path, members, evolution):
+    """Write what `playing_back` reads."""
     path.write_bytes(pickle.dumps((keys_of(members), evolution)))
 
 
-def replaying(path):
+def playing_back(path):
     """A function like `gpucrust.engine.ensemble.evolve_each`."""
     keys, evolution = pickle.loads(Path(path).read_bytes())
     row = {key: i for i, key in enumerate(keys)}
 
-    def evolve_each(members, models, ashes, pressures, physics, stepper, each, **_):
+    def evolve_each(members, problem, each, **_):
         rows = np.array([row[key] for key in keys_of(members)])
         for numbers in np.split(np.arange(len(rows)), range(GROUP, len(rows), GROUP)):
             killer = os.environ.get(KILLER)
@@ -56,8 +58,8 @@ def replaying(path):
     return evolve_each
 
 
-if RECORDED in os.environ:
-    sweep.evolve_each = replaying(os.environ[RECORDED])
+if EVOLUTIONS in os.environ:
+    computing.evolve_each = playing_back(os.environ[EVOLUTIONS])
 
 if FILE_LIMIT in os.environ:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ[FILE_LIMIT]),) * 2)
