@@ -19,7 +19,7 @@ from gpucrust.support.precision import needs_x64
 from gpucrust.support.shapes import Floats, Numbers
 
 FERMI: float = (3 * jnp.pi**2) ** (1 / 3)
-"""Fermi momentum over the cube root of the density, k_F/n^(1/3) = (3 pi^2)^(1/3), of particles of two spins."""
+"""Fermi momentum over the cube root of the density, k_F/n^(1/3) = (3 pi^2)^(1/3), a pure number; of spin 1/2."""
 
 MADELUNG = 1.444231
 """Coulomb energy of a bcc lattice, a pure number: eps_L = -MADELUNG e^2 n_e^(1/3) sum_i n_i Z_i^(5/3).
