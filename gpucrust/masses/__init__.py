@@ -1,4 +1,10 @@
-"""Nuclear masses: named models of measured, theoretical and Duflo-Zuker masses (CS20 2.1)."""
+"""Nuclear masses: named models of measured, theoretical and Duflo-Zuker masses (CS20 2.1).
+
+`registry` joins tables to models, by name and policy; `catalogue` says which there are and how good. `tables` reads
+the packaged tables and the user's own, `install` fetches the one that cannot be packaged. `duflo_zuker` and
+`liquid_drop` are formulas, differentiable in their coefficients. What the rest of the package takes from here is a
+chart: the nuclear mass energy less A m_u, MeV, of each nuclide, indexed [Z, N].
+"""
 
 from gpucrust.masses.catalogue import ModelInfo, known_models
 from gpucrust.masses.duflo_zuker import DZ31_COEFFICIENTS, DZ31_DEFORMED_NAMES, DZ31_NAMES, binding_terms, duflo_zuker

@@ -25,16 +25,19 @@ class ModelInfo:
     """What `gpucrust models` tells of a model."""
 
     name: str
+    """Name of the model."""
     available: bool
+    """Whether every table of the model is on this machine."""
     missing: str
     """How to get what is missing; empty where nothing is."""
     nuclides: Mapping[Origin, int]
-    """How many nuclides of the chart have a mass of each origin, with AME2016; empty where not available."""
+    """Number of nuclides of the chart with a mass of each origin, with AME2016; empty where not available."""
     rms: float | None
-    """MeV, of the model's theory (DZ31's, where there is no other) against AME2016."""
+    """Root mean square of the model's theory (DZ31's, where there is no other) less AME2016, MeV."""
     rms_nuclides: int
-    """How many measured nuclides with Z, N >= 8 that is over; for DZ31, those with Z <= 50."""
+    """Number of measured nuclides in the root mean square: those with Z, N >= 8 that the theory has."""
     citation: str
+    """Publications of the tables."""
 
 
 def known_models() -> list[ModelInfo]:

@@ -21,9 +21,17 @@ from gpucrust.support.persistent_jit import kept
 from gpucrust.support.precision import needs_x64
 
 Z_RANGE = (6, 50)
+"""Smallest and largest charge number: among lighter nuclides the formula binds what does not exist, and heavier ones
+may be deformed, a branch that is not built."""
+
 N_RANGE = (6, 160)
-SHELLS = 9  # p = 0..8 hold more than the 160 particles of N_RANGE
-HYDROGEN_EXCESS, NEUTRON_EXCESS = 7.28897, 8.07132  # MeV: those the coefficients were fitted with
+"""Smallest and largest neutron number: the smallest as of the charge, the largest is the edge of the chart."""
+
+SHELLS = 9
+"""Number of oscillator shells, p = 0..8: they hold more than the 160 particles of N_RANGE."""
+
+HYDROGEN_EXCESS, NEUTRON_EXCESS = 7.28897, 8.07132
+"""Mass excesses of the hydrogen atom and the neutron with which the coefficients were fitted, MeV."""
 
 _PUBLISHED = {
     "FM+": 9.0914,
@@ -60,34 +68,40 @@ _PUBLISHED = {
     "P0": 6.0390,
     "P1": 17.7960,
 }
+
 DZ31_NAMES: tuple[str, ...] = tuple(_PUBLISHED)
 """Names of the 33 coefficients in their published order; capitals multiply T/ra, small letters -T/ra^2."""
+
 DZ31_COEFFICIENTS = np.array(list(_PUBLISHED.values()))
-"""(33,) float64, MeV."""
+"""(33,) Coefficients in the order of DZ31_NAMES, MeV; float64, read-only."""
 DZ31_COEFFICIENTS.setflags(write=False)
+
 DZ31_DEFORMED_NAMES = ("D3", "d3", "QQ+", "qq+", "D0", "d0", "QQ-", "qq-")
-"""The eight coefficients of the deformed branch: they are part of the published set, and do nothing for Z <= 50."""
+"""Names of the eight coefficients of the deformed branch: part of the published set, they do nothing for Z <= 50."""
 
 
 class Fluid(NamedTuple):
     """What DZ31 needs to know of the particles of one kind in nuclides of any shape (...)."""
 
     a: Array
-    """(..., 9) a_p = sum of occupations of shell p, over sqrt((p+1)(p+2))."""
+    """(..., 9) Sum of occupations of shell p over sqrt((p+1)(p+2)), a_p."""
     b: Array
-    """(..., 9) b_p = sum of c_i times occupations of shell p."""
+    """(..., 9) Sum of c_i times occupations of the subshells i of shell p, b_p."""
     spin_orbit: Array
-    """(...) this fluid's share of SS."""
+    """(...) Share of this fluid in the spin-orbit term SS."""
     cubic: Array
-    """(...) this fluid's share of S3."""
+    """(...) Share of this fluid in the cubic term S3."""
     quadratic: Array
-    """(...) v(D-v)/D."""
+    """(...) v(D-v)/D of the v valence particles in D places; the term SQ is 4 times the product of both fluids'."""
     last_even: Array
-    """(...) 1 where the last particle sits in an even subshell, else 0."""
+    """(...) 1 where the last particle sits in an even subshell, else 0; both fluids' go into the term P1."""
 
 
 _SHELL = np.arange(SHELLS)
-_ROOT = np.sqrt((_SHELL + 1) * (_SHELL + 2))  # w_p = sqrt((p+1)(p+2))
+"""(9,) Number p of each shell."""
+
+_ROOT = np.sqrt((_SHELL + 1) * (_SHELL + 2))
+"""(9,) Weight w_p = sqrt((p+1)(p+2)) of each shell."""
 
 
 # --- one fluid, tabulated
@@ -115,7 +129,7 @@ def _spin_orbit_share(p: int, occupation: int) -> float:
     places = p * (p - 1)
     below, above = min(occupation, places), max(occupation - places, 0)
     s = below * (p - 1) / (2 * p) - above / p
-    return s * occupation * (1 / _ROOT[p] + _monopole_weight(2 * p + 1, p))
+    return s * occupation * (1 / float(_ROOT[p]) + _monopole_weight(2 * p + 1, p))
 
 
 def _valence(i: int, p: int, m: int) -> tuple[int, int]:
@@ -140,7 +154,7 @@ def _fluid(n: int) -> tuple[np.ndarray, np.ndarray, float, float, float, float]:
 
 
 _BY_NUMBER = [np.array(column) for column in zip(*map(_fluid, range(N_RANGE[1] + 1)), strict=True)]
-"""The fields of `Fluid`, each over n = 0..160."""
+"""Fields of `Fluid` for n = 0..160 particles, each an array over n."""
 
 
 # --- the terms, each an array of the nuclides' shape (...)
@@ -150,6 +164,11 @@ def _gather(n: Array) -> Fluid:
     return Fluid(*(jnp.asarray(column)[n] for column in _BY_NUMBER))
 
 
+def _roots(like: Array) -> Array:
+    """w_p along the last axis of an array of the same shape."""
+    return jnp.broadcast_to(jnp.asarray(_ROOT), like.shape)
+
+
 def _square_of_sum(x: Array) -> Array:
     """(sum_p x_p)^2: FM of a, FS of b."""
     return jnp.sum(x, -1) ** 2
@@ -157,12 +176,12 @@ def _square_of_sum(x: Array) -> Array:
 
 def _sum_of_squares(x: Array) -> Array:
     """sum_p x_p^2 w_p: PM of a, PS of b."""
-    return jnp.sum(x**2 * _ROOT, -1)
+    return jnp.sum(x**2 * _roots(x), -1)
 
 
 def _cross(a: Array, b: Array) -> Array:
     """FC = (sum_p a_p/w_p)(sum_p b_p/w_p)."""
-    return jnp.sum(a / _ROOT, -1) * jnp.sum(b / _ROOT, -1)
+    return jnp.sum(a / _roots(a), -1) * jnp.sum(b / _roots(b), -1)
 
 
 def _plus_minus(term: Callable[..., Array], *pairs: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -186,21 +205,22 @@ def _symmetry(A: Array, t: Array) -> Array:
 
 def _coulomb(Z: Array, rc: Array) -> Array:
     """(-z + 0.76 z^(2/3))/rc with z = Z(Z-1)."""
-    z = Z * (Z - 1.0)
+    Z = Z.astype(float)
+    z = Z * (Z - 1)
     return (-z + 0.76 * jnp.cbrt(z) ** 2) / rc
 
 
 def _pairing_surface(Z: Array, N: Array, A: Array, t: Array, ra: Array) -> Array:
     """P0 = -2/ra + 1/ra - t/(ra A) for each even fluid, less t/(ra A) if the larger is even and the other odd."""
-    even = (N % 2 == 0).astype(float) + (Z % 2 == 0)
+    even = (N % 2 == 0).astype(float) + (Z % 2 == 0).astype(float)
     larger, smaller = jnp.where(N >= Z, N, Z), jnp.where(N >= Z, Z, N)
     mismatch = (larger % 2 == 0) & (smaller % 2 == 1)
-    return (even - 2) / ra - (even + mismatch) * t / (ra * A)
+    return (even - 2) / ra - (even + mismatch.astype(float)) * t / (ra * A)
 
 
 def _main_terms(Z: Array, N: Array) -> Array:
     """(..., 15) the terms T that enter as (T/ra) c - (T/ra^2) c', in the order of the coefficients."""
-    A, t = Z + N, jnp.abs(N - Z)
+    A, t = (Z + N).astype(float), jnp.abs(N - Z).astype(float)
     neutrons, protons = _gather(N), _gather(Z)
     a, b = (neutrons.a, protons.a), (neutrons.b, protons.b)
     FM_plus, _ = _plus_minus(_square_of_sum, a)
@@ -256,6 +276,7 @@ def duflo_zuker(Z: ArrayLike, N: ArrayLike, coefficients: ArrayLike = DZ31_COEFF
     Z, N: integers of broadcastable shapes, Z 6..50 and N 6..160 (NaN elsewhere); coefficients: (33,), MeV, as
     named in DZ31_NAMES. Differentiable with respect to the coefficients.
     """
+    Z, N = jnp.broadcast_arrays(jnp.asarray(Z), jnp.asarray(N))
     B = binding_terms(Z, N) @ jnp.asarray(coefficients)
-    Z, N = jnp.asarray(Z), jnp.asarray(N)
-    return jnp.where(_inside(Z, N), HYDROGEN_EXCESS * Z + NEUTRON_EXCESS * N - B, jnp.nan)
+    nucleons = HYDROGEN_EXCESS * Z.astype(float) + NEUTRON_EXCESS * N.astype(float)
+    return jnp.where(_inside(Z, N), nucleons - B, jnp.nan)

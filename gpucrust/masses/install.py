@@ -28,16 +28,22 @@ from gpucrust.masses.tables import (
 )
 
 FRDM2012_URLS = (
-    # the authors' page at Los Alamos
     "https://t2.lanl.gov/nis/molleretal/publications/ADNDT-FRDM2012-TABLE.dat",
-    # RIPL-4, IAEA
     "https://raw.githubusercontent.com/IAEA-NDS/RIPL-4/HEAD/masses/mass-frdm12.dat",
 )
-DOWNLOAD_TIMEOUT = 60  # s, without an answer
-RIPL_MTH = slice(33, 43)  # the columns of Mth in RIPL's format (2i4,1x,a2,1x,i1,4f10.3,4f8.3)
-AUTHORS_MTH = 14  # place of Mth among the values of a line of the authors' table
+"""Addresses of FRDM(2012), tried in turn: the authors' page at Los Alamos, and RIPL-4 of the IAEA."""
+
+DOWNLOAD_TIMEOUT = 60
+"""Time after which a server that does not answer is given up, s."""
+
+RIPL_MTH = slice(33, 43)
+"""Columns of the theoretical mass excess Mth in RIPL's format (2i4,1x,a2,1x,i1,4f10.3,4f8.3)."""
+
+AUTHORS_MTH = 14
+"""Place of the theoretical mass excess Mth among the words of a line of the authors' table, counted from 0."""
 
 Row = tuple[int, int, float]
+"""Z, N and mass excess (MeV) of a nuclide."""
 
 
 class InstallError(ValueError):

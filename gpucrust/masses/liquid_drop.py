@@ -30,18 +30,27 @@ from gpucrust.physics import eos
 from gpucrust.support.precision import needs_x64
 from gpucrust.support.textfile import read_text
 
-PROTON_EXCESS = 6.77798574  # m_p - m_u, MeV (CODATA 2018)
+PROTON_EXCESS = 6.77798574
+"""Mass of the proton less m_u, MeV (CODATA 2018)."""
+
 CITATION = (
     "MB-refit: compressible liquid drop after F. D. Mackie, G. Baym, Nucl. Phys. A 285 (1977) 332, refitted to AME2016 "
     "and to thresholds of P. Haensel, J. L. Zdunik, Astron. Astrophys. 227 (1990) 431"
 )
-NEUTRONS = eos.Matter()  # Mackie & Baym's W(k)
+"""Source of the model, as datasets cite it."""
+
+NEUTRONS = eos.Matter()
+"""Neutron matter of drops and of the gas around them, Mackie & Baym's W(k)."""
+
 LEAST_DENSITY = 0.5
-"""No drop is more dilute than this part of n_0, which is below symmetric matter's spinodal, 0.64 n_0. Without it drops
-with hardly a proton have no minimum but that of a puff of neutron gas; with it every drop has one minimum, for from
-here on the energy of each is convex in ln n_in. MB_REFIT's drops are held back only where N > 7 Z or Z > 5 N, far
-beyond anything bound; the energy is continuous there, with its first derivatives."""
-CHART_Z, CHART_N = np.arange(61)[:, None], np.arange(161)
+"""Least density of a drop over n_0, below the spinodal of symmetric matter (0.64 n_0).
+
+Without it drops with hardly a proton have no minimum but that of a puff of neutron gas; with it every drop has one
+minimum, for from here on the energy of each is convex in ln n_in. MB_REFIT's drops are held back only where N > 7 Z or
+Z > 5 N, far beyond anything bound; the energy is continuous there, with its first derivatives."""
+
+CHART_Z, CHART_N = np.arange(61)[:, None], np.arange(161)[None]
+"""Charge and neutron numbers of the chart, (61, 1) and (1, 161)."""
 
 
 @jax.tree_util.register_dataclass
@@ -96,10 +105,12 @@ class LiquidDropConstants:
         return "".join(f"{name} = {float(value):.6g}\n" for name, value in asdict(self).items())
 
 
-LARGEST = 1e300  # TOML has inf, nan, and integers beyond float64
-MAY_VANISH = ("diffuseness", "pairing", "wigner", "wigner_width")
+LARGEST = 1e300
+"""Limit of a constant in a TOML file, which may also hold inf, nan, and integers beyond float64."""
 
-# AME2016 and six thresholds of Haensel & Zdunik (1990), K held: see scripts/fit_liquid_drop.py
+MAY_VANISH = ("diffuseness", "pairing", "wigner", "wigner_width")
+"""Constants that may be zero: those of terms that a drop can do without."""
+
 MB_REFIT = LiquidDropConstants(
     saturation_density=0.155531,
     binding=16.2715,
@@ -112,6 +123,8 @@ MB_REFIT = LiquidDropConstants(
     wigner=5.43602,
     wigner_width=157.515,
 )
+"""Constants of the model, fitted to AME2016 and to six thresholds of Haensel & Zdunik (1990) at an incompressibility of
+230 MeV: see scripts/fit_liquid_drop.py."""
 
 
 # --- the terms
@@ -124,7 +137,7 @@ def symmetric_matter_energy(n: ArrayLike, constants: LiquidDropConstants) -> Arr
     The polynomial in k, without a linear term, that has its minimum -w_0 at n_0 with incompressibility K.
     """
     c = 3 - constants.incompressibility / (2 * constants.binding)
-    t = eos.cube_root(n / jnp.asarray(constants.saturation_density))
+    t: Array = eos.cube_root(n / jnp.asarray(constants.saturation_density))
     return -constants.binding * t**2 * (3 + c - (2 + 2 * c) * t + c * t**2)
 
 
@@ -154,9 +167,10 @@ def coulomb_energy(Z: ArrayLike, R: ArrayLike, constants: LiquidDropConstants) -
     A uniform sphere, less the exchange energy of its protons and what the thickness of its surface takes off
     (Myers & Swiatecki, Nucl. Phys. 81 (1966) 1).
     """
-    Z, R = jnp.asarray(Z), jnp.asarray(R)
+    Z, R = jnp.asarray(Z, float), jnp.asarray(R)
+    root: Array = eos.cube_root(Z)
     direct = 0.6 * Z**2 / R
-    exchange = 0.75 * (1.5 / jnp.pi) ** (2 / 3) * eos.cube_root(Z) ** 4 / R
+    exchange: Array = 0.75 * (1.5 / jnp.pi) ** (2 / 3) * root**4 / R
     thickness = jnp.pi**2 / 2 * constants.diffuseness**2 * Z**2 / R**3
     return COULOMB * (direct - exchange - thickness)
 
@@ -164,8 +178,9 @@ def coulomb_energy(Z: ArrayLike, R: ArrayLike, constants: LiquidDropConstants) -
 @needs_x64
 def pairing_energy(Z: ArrayLike, N: ArrayLike, constants: LiquidDropConstants) -> Array:
     """-a_p/sqrt(A) for even Z and N, nothing for odd A, +a_p/sqrt(A) for odd Z and N; MeV."""
+    Z, N = jnp.asarray(Z, float), jnp.asarray(N, float)
     odd_numbers = jnp.mod(Z, 2) + jnp.mod(N, 2)
-    return constants.pairing * (odd_numbers - 1) / jnp.sqrt(jnp.asarray(Z) + jnp.asarray(N))
+    return constants.pairing * (odd_numbers - 1) / jnp.sqrt(Z + N)
 
 
 @needs_x64
@@ -174,7 +189,7 @@ def wigner_energy(Z: ArrayLike, N: ArrayLike, constants: LiquidDropConstants) ->
 
     Goriely et al., Phys. Rev. C 66 (2002) 024326, the first of their two terms. Without it the rms is 0.15 MeV larger.
     """
-    Z, N = jnp.asarray(Z), jnp.asarray(N)
+    Z, N = jnp.asarray(Z, float), jnp.asarray(N, float)
     return -constants.wigner * jnp.exp(-constants.wigner_width * ((N - Z) / (Z + N)) ** 2)
 
 
@@ -188,10 +203,11 @@ def drop_energy(
     difference of the two phases does, and the work P_n V of making room in the gas is added: the energy it takes to
     put the drop there at fixed mu_n. Only for n_n_outside < n_in.
     """
-    A = jnp.asarray(Z) + jnp.asarray(N)
+    Z, N = jnp.asarray(Z, float), jnp.asarray(N, float)
+    A = Z + N
     x = Z / A
     V = A / n_in
-    R = eos.cube_root(3 * V / (4 * jnp.pi))
+    R: Array = eos.cube_root(3 * V / (4 * jnp.pi))
     surface = 4 * jnp.pi * R**2 * surface_tension(x, constants) * (1 - n_n_outside / jnp.asarray(n_in))
     room = eos.neutron_pressure(n_n_outside, NEUTRONS) * V
     return A * bulk_energy(n_in, x, constants) + surface + coulomb_energy(Z, R, constants) + room
@@ -237,8 +253,8 @@ def liquid_drop_mass_excess(
     """
     n_in = relaxed_density(Z, N, constants, n_n_outside)
     return (
-        jnp.asarray(Z) * PROTON_EXCESS
-        + jnp.asarray(N) * NEUTRON_EXCESS
+        jnp.asarray(Z, float) * PROTON_EXCESS
+        + jnp.asarray(N, float) * NEUTRON_EXCESS
         + drop_energy(n_in, Z, N, constants, n_n_outside)
         + pairing_energy(Z, N, constants)
         + wigner_energy(Z, N, constants)

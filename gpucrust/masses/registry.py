@@ -31,8 +31,13 @@ from gpucrust.nuclide import N_MAX, Z_MAX
 from gpucrust.support.nearest import nearest
 
 AME_TABLES = ("AME2016", "AME2020")
+"""Names of the evaluations of measured masses."""
+
 POLICIES = ("mixed", "unmixed", "aligned")
+"""Names of the ways to read masses across the edges of tables, see `load_model`."""
+
 WITH_DZ31 = "+DZ31"
+"""Ending of the name of a model whose theory table goes on in DZ31."""
 
 
 class UnknownModelError(ValueError):
@@ -43,17 +48,23 @@ class Origin(IntEnum):
     """Where a mass comes from: row k of `MassModel.sources` is Origin k + 1."""
 
     NONE = 0
+    """No table has a mass."""
     MEASURED = 1
+    """AME's evaluation."""
     THEORY = 2
+    """The model's theory table, or its liquid drop."""
     DUFLO_ZUKER = 3
+    """DZ31, beyond the theory table."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """The tables of a model, apart: `energy` (3,61,161) MeV, rows AME, theory, DZ31, NaN where missing."""
+    """The tables of a model, apart."""
 
     energy: np.ndarray
+    """(3,61,161) E = Delta - Z m_e + B_el of AME, theory and DZ31, MeV; NaN where there is no mass."""
     citation: str
+    """Publications of the tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +72,26 @@ class MassModel:
     """Masses ready for use. The arrays are read-only; energies are E = Delta - Z m_e + B_el in MeV."""
 
     name: str
+    """Name of the model, such as FRDM95+DZ31."""
     ame: str
+    """Evaluation of the measured masses, one of AME_TABLES."""
     policy: str
+    """How masses are read across the edges of tables, one of POLICIES."""
     mixed: np.ndarray
-    """(61,161) one mass a nuclide: a function of state. Under policy `aligned`, of the aligned tables."""
+    """(61,161) E, MeV, one of each nuclide: a function of state. Under policy `aligned`, of the aligned tables."""
     sources: np.ndarray
-    """(3,61,161) AME, theory, DZ31, apart, as policy `unmixed` reads them; under `aligned`, shifted."""
+    """(3,61,161) E of AME, theory and DZ31 apart, MeV, as policy `unmixed` reads them; under `aligned`, shifted."""
     origin: np.ndarray
     """(61,161) int8, the Origin of each entry of `mixed`."""
     citation: str
+    """Publications of the tables."""
 
 
 TableLoader = Callable[[], MassTable]
+"""Function that reads a mass table."""
+
 Builder = Callable[[str], Sources]
-"""From the name of the AME table to the Sources of a model."""
+"""Function from the name of the AME table to the Sources of a model."""
 
 
 # --- energies on the chart
@@ -91,7 +108,8 @@ def electron_binding_energy(Z: np.ndarray) -> np.ndarray:
 
 def nuclear_energy(Z: np.ndarray, mass_excess: np.ndarray) -> np.ndarray:
     """E = Delta - Z m_e + B_el(Z), nuclear mass energy less A m_u, MeV, elementwise."""
-    return mass_excess - Z * ELECTRON_MASS + electron_binding_energy(Z)
+    energy: np.ndarray = mass_excess - Z * ELECTRON_MASS + electron_binding_energy(Z)
+    return energy
 
 
 def empty_chart() -> np.ndarray:

@@ -21,19 +21,36 @@ import platformdirs
 from gpucrust.support.textfile import read_text
 
 COLUMNS = ("Z", "N", "mass_excess")
-LAST_Z, LAST_N = 150, 350  # no published table goes further: a larger number is a typing error
-# median distances in MeV: the theories in use are within 1 MeV of AME2016, and no nuclide is more than 26 from FRDM95
-IMPLAUSIBLE, SAME_IN_KEV = 50.0, {"AME2016": 10.0, "FRDM95": 30.0}
+"""Columns of a table in CSV; masses are in MeV."""
+
+LAST_Z, LAST_N = 150, 350
+"""Largest charge and neutron number of a table: no published one goes further, so a larger number is a typing error."""
+
+IMPLAUSIBLE = 50.0
+"""Median distance from AME2016 or FRDM95 from which on a table is refused, MeV: it is not one of mass excesses in MeV.
+The theories in use are within 1 MeV of AME2016."""
+
+SAME_IN_KEV = {"AME2016": 10.0, "FRDM95": 30.0}
+"""Tables that a user's is compared with, in this order, and the median distance from each (MeV) below which masses that
+are taken for keV agree with it: the theories in use are within 1 MeV of AME2016, and within 26 MeV of FRDM95."""
 
 FRDM2012_FILE = "frdm2012.csv"
+"""Name of the installed table in the user's data directory."""
+
 FRDM2012_COUNT = 9318
-# of the rows `Z,N,mass_excess` with two decimals, sorted by (Z, N), each ended by "\n": see `rows_checksum`
+"""Number of nuclides in FRDM(2012)."""
+
 FRDM2012_SHA256 = "585f929aa9bf159b3986daa739cba02e755f9b1f1c281160ee764cf711410820"
+"""Checksum of FRDM(2012) with two decimals, as `rows_checksum` computes it."""
+
 FRDM2012_CITATION = (
     "FRDM(2012): P. Moeller, A. J. Sierk, T. Ichikawa, H. Sagawa, "
     "At. Data Nucl. Data Tables 109-110 (2016) 1, doi:10.1016/j.adt.2015.10.002"
 )
+"""Publication of FRDM(2012)."""
+
 INSTALL_COMMAND = "gpucrust masses install frdm2012"
+"""What a user types to install FRDM(2012); errors name it."""
 
 
 class MassTableError(ValueError):
@@ -49,13 +66,15 @@ class MassTable:
     """Atomic mass excesses of n nuclides, sorted by (Z, N). The arrays are read-only."""
 
     name: str
+    """Name of the table, such as FRDM95."""
     Z: np.ndarray
-    """(n,) int64."""
+    """(n,) Charge numbers, int64."""
     N: np.ndarray
-    """(n,) int64."""
+    """(n,) Neutron numbers, int64."""
     mass_excess: np.ndarray
-    """(n,) float64, MeV."""
+    """(n,) Atomic mass excesses, MeV."""
     citation: str
+    """Publication of the table."""
 
     @classmethod
     def from_rows(cls, name: str, rows: Iterable[tuple[int, int, float]], citation: str) -> "MassTable":

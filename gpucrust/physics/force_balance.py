@@ -17,21 +17,20 @@ axis), differentiable, and holds in any one consistent system of units. Averages
 """
 
 import jax.numpy as jnp
-from jax import Array
-from jax.typing import ArrayLike
 
 from gpucrust.support.precision import needs_x64
+from gpucrust.support.shapes import Floats, Numbers
 
 
 @needs_x64
 def force_on_electron(
-    grad_mu_e: ArrayLike,
-    e_grad_phi: ArrayLike,
-    m_e: ArrayLike,
-    g: ArrayLike,
-    f_ei: ArrayLike = 0.0,
-    f_en: ArrayLike = 0.0,
-) -> Array:
+    grad_mu_e: Numbers,
+    e_grad_phi: Numbers,
+    m_e: Numbers,
+    g: Numbers,
+    f_ei: Numbers = 0.0,
+    f_en: Numbers = 0.0,
+) -> Floats:
     """Eq. 2, left side less right side: e grad(phi) + m_e g - grad(mu_e) - f_ei - f_en per electron.
 
     Zero in balance. m_e is the effective mass mu_e, rest mass included: what weighs is an electron's energy.
@@ -41,15 +40,15 @@ def force_on_electron(
 
 @needs_x64
 def force_on_nuclei(
-    n: ArrayLike,
-    Z: ArrayLike,
-    m: ArrayLike,
-    e_grad_phi: ArrayLike,
-    g: ArrayLike,
-    f_in: ArrayLike,
-    f_ie: ArrayLike = 0.0,
-    grad_mu: ArrayLike = 0.0,
-) -> Array:
+    n: Numbers,
+    Z: Numbers,
+    m: Numbers,
+    e_grad_phi: Numbers,
+    g: Numbers,
+    f_in: Numbers,
+    f_ie: Numbers = 0.0,
+    grad_mu: Numbers = 0.0,
+) -> Floats:
     """Eq. 3, left side less right side: -Z e grad(phi) + m_i g - sum_a (n_a/n_i) grad(mu_a) - f_ie - f_in per nucleus.
 
     Zero in balance. It is the sum over kinds a of nuclei: n, Z, m and grad_mu are theirs, (..., kinds); Z and m_i in
@@ -62,9 +61,7 @@ def force_on_nuclei(
 
 
 @needs_x64
-def force_on_neutron(
-    grad_mu_n: ArrayLike, m_n: ArrayLike, g: ArrayLike, f_ni: ArrayLike, f_ne: ArrayLike = 0.0
-) -> Array:
+def force_on_neutron(grad_mu_n: Numbers, m_n: Numbers, g: Numbers, f_ni: Numbers, f_ne: Numbers = 0.0) -> Floats:
     """Eq. 4, left side less right side: m_n g - grad(mu_n) - f_ni - f_ne per free neutron, zero in balance.
 
     f_ne defaults to zero: CS20 neglect the friction of neutrons with electrons in their section 3.
@@ -73,7 +70,7 @@ def force_on_neutron(
 
 
 @needs_x64
-def force_on_matter(grad_P: ArrayLike, rho: ArrayLike, g: ArrayLike) -> Array:
+def force_on_matter(grad_P: Numbers, rho: Numbers, g: Numbers) -> Floats:
     """Hydrostatic equilibrium, rho g - grad(P) per volume, zero in balance; CS20 do not number it.
 
     It is n_e times the electrons' balance, plus n_i times that of nuclei, plus n_n times that of neutrons (eqs 2-4):
@@ -85,15 +82,15 @@ def force_on_matter(grad_P: ArrayLike, rho: ArrayLike, g: ArrayLike) -> Array:
 
 @needs_x64
 def ei_gradient(
-    grad_P: ArrayLike,
-    n_i: ArrayLike,
-    m_i: ArrayLike,
-    rho: ArrayLike,
-    f_in: ArrayLike,
-    n_e: ArrayLike,
-    m_e: ArrayLike,
-    f_en: ArrayLike = 0.0,
-) -> Array:
+    grad_P: Numbers,
+    n_i: Numbers,
+    m_i: Numbers,
+    rho: Numbers,
+    f_in: Numbers,
+    n_e: Numbers,
+    m_e: Numbers,
+    f_en: Numbers = 0.0,
+) -> Floats:
     """Eq. 5, right side: (n_i m_i + n_e m_e)/rho grad(P) - n_i f_in - n_e f_en per volume.
 
     Its left side is sum_a n_a grad(mu_a) + n_e grad(mu_e), the pressure gradient of electrons and nuclei together. It
@@ -105,45 +102,45 @@ def ei_gradient(
 
 @needs_x64
 def electron_gradient(
-    grad_P: ArrayLike,
-    m_i: ArrayLike,
-    Z: ArrayLike,
-    rho: ArrayLike,
-    f_in: ArrayLike,
-    f_en: ArrayLike = 0.0,
-    m_e: ArrayLike = 0.0,
-    grad_mu_i: ArrayLike = 0.0,
-) -> Array:
+    grad_P: Numbers,
+    m_i: Numbers,
+    Z: Numbers,
+    rho: Numbers,
+    f_in: Numbers,
+    f_en: Numbers = 0.0,
+    m_e: Numbers = 0.0,
+    grad_mu_i: Numbers = 0.0,
+) -> Floats:
     """Eq. 6: grad(mu_e) = m_i/(Z rho) grad(P) - f_in/Z - f_en, the slope of mu_e in hydrostatic equilibrium.
 
     It is eq. 5 over n_e = Z n_i. CS20 leave out two terms of it, which default to zero: the electrons' weight (m_e, by
     which m_i becomes m_i + Z m_e) and grad(mu_a), here its mean over nuclei grad_mu_i.
     """
-    weight = (jnp.asarray(m_i) + jnp.asarray(Z) * m_e) / (jnp.asarray(Z) * rho)
+    weight = (jnp.asarray(m_i) + jnp.asarray(Z, float) * m_e) / (jnp.asarray(Z, float) * rho)
     return weight * grad_P - (jnp.asarray(f_in) + grad_mu_i) / Z - f_en
 
 
 @needs_x64
 def friction_on_neutrons(
-    grad_mu_e: ArrayLike,
-    m_i: ArrayLike,
-    Z: ArrayLike,
-    g: ArrayLike,
-    f_en: ArrayLike = 0.0,
-    m_e: ArrayLike = 0.0,
-    grad_mu_i: ArrayLike = 0.0,
-) -> Array:
+    grad_mu_e: Numbers,
+    m_i: Numbers,
+    Z: Numbers,
+    g: Numbers,
+    f_en: Numbers = 0.0,
+    m_e: Numbers = 0.0,
+    grad_mu_i: Numbers = 0.0,
+) -> Floats:
     """Eq. 6 for the friction, f_in = m_i g - Z grad(mu_e) - Z f_en, per nucleus, with g for grad(P)/rho.
 
     What nuclei hand on to neutrons because the field of the electrons does not carry it; -f_in holds the nuclei up.
     m_e and grad_mu_i as in `electron_gradient`.
     """
-    Z = jnp.asarray(Z)
+    Z = jnp.asarray(Z, float)
     return (jnp.asarray(m_i) + Z * m_e) * g - Z * (jnp.asarray(grad_mu_e) + f_en) - grad_mu_i
 
 
 @needs_x64
-def reaction(f_jk: ArrayLike, n_j: ArrayLike, n_k: ArrayLike) -> Array:
+def reaction(f_jk: Numbers, n_j: Numbers, n_k: Numbers) -> Floats:
     """f_kj = -(n_j/n_k) f_jk, the third law: action of j on k, per particle of j, and reaction, per particle of k.
 
     0 where there are no particles of kind k.
@@ -153,7 +150,7 @@ def reaction(f_jk: ArrayLike, n_j: ArrayLike, n_k: ArrayLike) -> Array:
 
 
 @needs_x64
-def mean_over_nuclei(n: ArrayLike, x: ArrayLike) -> Array:
+def mean_over_nuclei(n: Numbers, x: Numbers) -> Floats:
     """sum_a (n_a/n_i) x_a over kinds a of nuclei, the last axis; n: their densities, (..., kinds)."""
     n = jnp.asarray(n)
     return jnp.sum(n * x, axis=-1) / jnp.sum(n, axis=-1)

@@ -23,116 +23,75 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.typing import ArrayLike
 
-from gpucrust.constants import ELECTRON_MASS, FINE_STRUCTURE, HBAR_C, NEUTRON_EXCESS, RHO_PER_N_B
+from gpucrust.constants import NEUTRON_EXCESS, RHO_PER_N_B
 from gpucrust.physics import eos
 from gpucrust.physics.diffusion import nodiff_slope
-from gpucrust.physics.eos import Matter, Mixture
+from gpucrust.physics.eos import Matter
+from gpucrust.physics.lattice_electrons import electron_star, electrons_at_pressure, electrons_of_star, on_lattice
 from gpucrust.support.persistent_jit import kept
 from gpucrust.support.precision import needs_x64
+from gpucrust.support.shapes import Chart, Floats, Numbers, Pressures, Scalar, ScalarLike
 
-CHUNK = 64  # pressures at which the chart is searched at a time: 5 MB for a chart of (61,161)
+CHUNK = 64
+"""Number of pressures at which the chart is searched at a time: 5 MB for a chart of (61, 161)."""
+
 BETTER = 1e-12
-"""MeV per baryon by which a nuclide must be better to replace another: rounding must not make two take turns."""
-K_MAX = 3.0  # fm^-1: largest neutron wave number looked at, n_n = 1.8 fm^-3
+"""Gibbs energy by which a nuclide must be better to replace another, MeV per baryon: more than rounding, which must not
+make two nuclides take turns for ever."""
+
+K_MAX = 3.0
+"""Largest wave number of free neutrons that is looked at, fm^-1: 1.8 neutrons per fm^3, ten times the density within
+nuclei, where no crust is left."""
 
 
 class GroundState(NamedTuple):
     """Nuclei of one kind in equilibrium with their electrons and free neutrons; arrays of the shape of P."""
 
-    Z: Array
-    A: Array
-    P_ei: Array  # MeV fm^-3, of electrons and lattice
-    mu_e: Array  # MeV, with rest mass; without the lattice term
-    mu_n: Array  # MeV, of the free neutrons, without rest mass; 0 in the outer crust
-    mu_b: Array  # MeV, Gibbs energy per baryon, less m_u
-    n_b: Array  # fm^-3
-    rho: Array  # g cm^-3, m_u n_b
-    X_n: Array  # fraction of baryons in free neutrons
-    dmu_e_dP_nodiff: Array  # eq. 7, fm^3: exactly dmu_e/dP within a layer
-
-
-# --- electrons on the lattice of one nuclide
-
-
-def _on_lattice(Z: ArrayLike) -> Mixture:
-    """Composition per *electron*: with it the functions of `eos` take n_e for n_b."""
-    Z = jnp.asarray(Z, dtype=float)
-    return Mixture(jnp.ones_like(Z), 0.0, Z ** (2 / 3))
-
-
-@needs_x64
-def electrons_at_pressure(P_ei: ArrayLike, Z: ArrayLike, matter: Matter) -> Array:
-    """n_e at which electrons and lattice of nuclei of charge Z have the pressure P_ei > 1e-11 MeV fm^-3, fm^-3."""
-
-    def step(n_e: Array, P_ei: ArrayLike, matter: Matter) -> Array:
-        return eos.density_at_pressure(P_ei, _on_lattice(Z), matter, n_e, iterations=1)
-
-    # a loop, which compiles faster than as many steps; it carries no derivatives, the last step does
-    frozen_P, frozen_matter = lax.stop_gradient((P_ei, matter))
-    guess = eos.cold_density_guess(frozen_P, jnp.ones_like(jnp.asarray(Z, dtype=float)))
-    return step(lax.fori_loop(0, 20, lambda _, n_e: step(n_e, frozen_P, frozen_matter), guess), P_ei, matter)
-
-
-@needs_x64
-def electron_star(n_e: ArrayLike, Z: ArrayLike, matter: Matter) -> Array:
-    """mu_e* = d(eps_e + eps_L)/dn_e = mu_e + (4/3) eps_L/n_e, MeV: an electron with its share of the lattice."""
-    return eos.electron_chemical_potential(n_e) - _lattice_share(Z, matter) * HBAR_C * eos.electron_fermi_momentum(n_e)
-
-
-@needs_x64
-def electrons_of_star(mu_e_star: ArrayLike, Z: ArrayLike, matter: Matter) -> Array:
-    """n_e of given mu_e*, fm^-3: inverts `electron_star`, a quadratic in hbar c k_F; mu_e* < m_e is taken for m_e."""
-    mu, share = jnp.maximum(jnp.asarray(mu_e_star), ELECTRON_MASS), _lattice_share(Z, matter)
-    root = jnp.sqrt((mu - ELECTRON_MASS) * (mu + ELECTRON_MASS) + (share * ELECTRON_MASS) ** 2)
-    return ((share * mu + root) / ((1 - share**2) * HBAR_C)) ** 3 / (3 * jnp.pi**2)
-
-
-def _lattice_share(Z: ArrayLike, matter: Matter) -> Array:
-    """-(4/3) eps_L/(n_e hbar c k_F), a pure number: 0.0045 Z^(2/3)."""
-    return (4 / 3) * eos.MADELUNG * FINE_STRUCTURE * matter.lattice * _on_lattice(Z).Y_z53 / (3 * jnp.pi**2) ** (1 / 3)
+    Z: Floats
+    """Charge number of the nuclei."""
+    A: Floats
+    """Mass number of the nuclei."""
+    P_ei: Floats
+    """Pressure of electrons and lattice, MeV fm^-3."""
+    mu_e: Floats
+    """Chemical potential of electrons with rest mass, without the lattice term, MeV."""
+    mu_n: Floats
+    """Chemical potential of free neutrons without rest mass, MeV; 0 in the outer crust."""
+    mu_b: Floats
+    """Gibbs energy per baryon less m_u, MeV."""
+    n_b: Floats
+    """Baryon density, fm^-3."""
+    rho: Floats
+    """Mass density m_u n_b, g cm^-3."""
+    X_n: Floats
+    """Fraction of baryons in free neutrons."""
+    dmu_e_dP_nodiff: Floats
+    """Slope of eq. 7, fm^3 (MeV per MeV fm^-3): exactly dmu_e/dP within a layer."""
 
 
 # --- one nuclide
 
 
 @needs_x64
-def gibbs_per_baryon(mu_e_star: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike) -> Array:
+def gibbs_per_baryon(mu_e_star: Numbers, E: Numbers, Z: Numbers, A: Numbers) -> Floats:
     """mu_b = (E + Z mu_e*)/A, MeV, less m_u."""
     return (jnp.asarray(E) + Z * jnp.asarray(mu_e_star)) / A
 
 
 @needs_x64
 @jax.jit
-def matter_of_nuclide(P: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike, matter: Matter) -> GroundState:
+def matter_of_nuclide(P: Numbers, E: Numbers, Z: Numbers, A: Numbers, matter: Matter) -> GroundState:
     """Matter of one nuclide at pressure P (> 1e-11 MeV fm^-3), elementwise; differentiable in P, E and matter.
 
-    Without neutrons if mu_b < m_n then; else the root of P_ei(mu_b) + P_n(mu_b) = P, mu_b = mu_n(k), is found in the
-    neutron wave number k by Newton's method kept within a bracket. One last step carries the derivatives.
+    Without neutrons if mu_b < m_n then; else P_ei(mu_b) + P_n(mu_b) = P with mu_b = mu_n(k), k the neutron wave number.
     """
     P, E, Z, A = jnp.broadcast_arrays(*(jnp.asarray(x, dtype=float) for x in (P, E, Z, A)))
     n_e_dry = electrons_at_pressure(P, Z, matter)
     mu_dry = gibbs_per_baryon(electron_star(n_e_dry, Z, matter), E, Z, A)
     wet = mu_dry > NEUTRON_EXCESS
-
-    def densities(k: Array, E: Array, matter: Matter) -> tuple[Array, Array]:
-        n_n = k**3 / (1.5 * jnp.pi**2)
-        mu_b = NEUTRON_EXCESS + eos.neutron_chemical_potential(n_n, matter)
-        return electrons_of_star((A * mu_b - E) / Z, Z, matter), n_n
-
-    def excess(k: Array, P: Array, E: Array, matter: Matter) -> tuple[Array, Array]:
-        """P_ei + P_n - P and its derivative n_b dmu_n/dk."""
-        n_e, n_n = densities(k, E, matter)
-        dmu_n_dk = 3 * eos.neutron_stiffness(n_n, matter) / k
-        P_now = eos.pressure(n_e, _on_lattice(Z), matter) + eos.neutron_pressure(n_n, matter)
-        return P_now - P, (A * n_e / Z + n_n) * dmu_n_dk
-
-    frozen = lax.stop_gradient((P, E, matter))
-    k = bracketed_newton(lambda k: excess(k, *frozen), jnp.zeros_like(P), jnp.full_like(P, K_MAX))
-    difference, slope = excess(k, P, E, matter)
-    k = jnp.where(wet, k - difference / lax.stop_gradient(slope), 1.0)
-    n_e_wet, n_n_wet = densities(k, E, matter)
+    k = jnp.where(wet, _neutron_wave_number(P, E, Z, A, matter), 1.0)
+    n_e_wet, n_n_wet = _densities(k, E, Z, A, matter)
 
     n_e, n_n = jnp.where(wet, n_e_wet, n_e_dry), jnp.where(wet, n_n_wet, 0.0)
     n_b = A * n_e / Z + n_n
@@ -148,31 +107,57 @@ def matter_of_nuclide(P: ArrayLike, E: ArrayLike, Z: ArrayLike, A: ArrayLike, ma
         rho=RHO_PER_N_B * n_b,
         X_n=n_n / n_b,
         # n_e dmu_e = dP_e and n_e dmu_e* = dP_ei
-        dmu_e_dP_nodiff=eos.electron_share(n_e, _on_lattice(Z), matter) * nodiff_slope(A, Z, n_b),
+        dmu_e_dP_nodiff=eos.electron_share(n_e, on_lattice(Z), matter) * nodiff_slope(A, Z, n_b),
     )
 
 
-def bracketed_newton(function: Callable, low: Array, high: Array, iterations: int = 60) -> Array:
+def _densities(k: Array, E: Array, Z: Array, A: Array, matter: Matter) -> tuple[Array, Array]:
+    """n_e and n_n where neutrons of wave number k are in equilibrium with the nuclide, fm^-3."""
+    n_n = k**3 / (1.5 * jnp.pi**2)
+    mu_b = NEUTRON_EXCESS + eos.neutron_chemical_potential(n_n, matter)
+    return electrons_of_star((A * mu_b - E) / Z, Z, matter), n_n
+
+
+def _neutron_wave_number(P: Array, E: Array, Z: Array, A: Array, matter: Matter) -> Array:
+    """Root k of P_ei + P_n = P, fm^-1, by Newton's method within a bracket; one last step carries the derivatives."""
+
+    def excess(k: Array, P: Array, E: Array, matter: Matter) -> tuple[Array, Array]:
+        """P_ei + P_n - P and its derivative n_b dmu_n/dk."""
+        n_e, n_n = _densities(k, E, Z, A, matter)
+        dmu_n_dk = 3 * eos.neutron_stiffness(n_n, matter) / k
+        P_now = eos.pressure(n_e, on_lattice(Z), matter) + eos.neutron_pressure(n_n, matter)
+        return P_now - P, (A * n_e / Z + n_n) * dmu_n_dk
+
+    frozen = lax.stop_gradient((P, E, matter))
+    k = bracketed_newton(lambda k: excess(k, *frozen), jnp.zeros_like(P), jnp.full_like(P, K_MAX))
+    difference, slope = excess(k, P, E, matter)
+    return k - difference / lax.stop_gradient(slope)
+
+
+def bracketed_newton(
+    function: Callable[[Array], tuple[Array, Array]], low: Floats, high: Floats, iterations: int = 60
+) -> Floats:
     """Root of an increasing function with value and slope, elementwise: Newton's method, bisecting where it leaves.
 
     Not differentiated: give it a function of stopped values and take one more step outside.
     """
 
-    def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def step(_: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         x, low, high = state
         value, slope = function(x)
         low, high = jnp.where(value < 0, x, low), jnp.where(value > 0, x, high)
         newton = x - value / slope
         return jnp.where((newton >= low) & (newton <= high), newton, (low + high) / 2), low, high
 
-    return lax.fori_loop(0, iterations, step, ((low + high) / 2, low, high))[0]
+    root: Array = lax.fori_loop(0, iterations, step, ((low + high) / 2, low, high))[0]
+    return root
 
 
 # --- the chart
 
 
 @needs_x64
-def best_nuclide(P_ei: ArrayLike, masses: ArrayLike, matter: Matter) -> tuple[Array, Array, Array]:
+def best_nuclide(P_ei: ScalarLike, masses: Chart, matter: Matter) -> tuple[Scalar, Scalar, Scalar]:
     """Z, A and mu_b (MeV, less m_u) of the nuclide of least mu_b at one electron-nuclei pressure.
 
     masses: E (nZ, nN) indexed [Z, N], MeV; NaN where there is none. Row 0 is not looked at.
@@ -189,17 +174,21 @@ def _chart(masses: Array) -> tuple[Array, Array, Array]:
     """Z and A of a chart, as floats of its shape (1 for Z = 0, where there is no nucleus), and where nuclei exist."""
     Z, N = (jnp.arange(n, dtype=float) for n in masses.shape)
     Z = jnp.broadcast_to(jnp.maximum(Z, 1.0)[:, None], masses.shape)
-    return Z, Z + N, ~jnp.isnan(masses.at[0].set(jnp.nan))
+    return Z, Z + N[None], ~jnp.isnan(masses.at[0].set(jnp.nan))
 
 
-def mass_of(masses: Array, Z: Array, A: Array) -> Array:
+def mass_of(masses: Chart, Z: Floats, A: Floats) -> Floats:
     """E of nuclides on the chart, MeV."""
-    return masses[Z.astype(int), (A - Z).astype(int)]
+    return jnp.asarray(masses)[Z.astype(int), (A - Z).astype(int)]
+
+
+Search = tuple[Array, Array, Array, Array, Array]
+"""P_ei, mu_b, Z and A at each pressure, and whether the last round made any of them better."""
 
 
 @needs_x64
 @kept
-def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState:
+def ground_state(masses: Chart, P: Pressures, matter: Matter) -> GroundState:
     """Ground state at each pressure: the nuclide of the chart of least Gibbs energy per baryon.
 
     masses: E = M - A m_u (nZ, nN) indexed [Z, N], MeV, NaN where there is none. P: (n,) MeV fm^-3, above 1e-11
@@ -211,7 +200,7 @@ def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState
     masses, P = jnp.asarray(masses), jnp.asarray(P)
     fixed_masses, fixed_P, fixed_matter = lax.stop_gradient((masses, P, matter))
 
-    def improve(state: tuple) -> tuple:
+    def improve(state: Search) -> Search:
         P_ei, mu_b, Z, A, _ = state
         Z_best, A_best, mu_best = lax.map(lambda p: best_nuclide(p, fixed_masses, fixed_matter), P_ei, batch_size=CHUNK)
         better = mu_best < mu_b - BETTER
@@ -221,20 +210,29 @@ def ground_state(masses: ArrayLike, P: ArrayLike, matter: Matter) -> GroundState
 
     start = (fixed_P, jnp.full_like(P, jnp.inf), jnp.zeros_like(P), jnp.zeros_like(P), jnp.array(True))
     _, _, Z, A, _ = lax.while_loop(lambda state: state[-1], improve, start)
-    return matter_of_nuclide(P, mass_of(masses, Z, A), Z, A, matter)
+    best: GroundState = matter_of_nuclide(P, mass_of(masses, Z, A), Z, A, matter)
+    return best
+
+
+Nuclide = tuple[float, float]
+"""Z and A of a nuclide."""
 
 
 class Layers(NamedTuple):
     """Layers of constant nuclide from the top down; arrays (n,). Each starts where the one above it ends."""
 
     Z: np.ndarray
+    """Charge number of the nuclide."""
     A: np.ndarray
-    P_start: np.ndarray  # MeV fm^-3
-    P_end: np.ndarray  # MeV fm^-3
+    """Mass number of the nuclide."""
+    P_start: np.ndarray
+    """Pressure at the top, MeV fm^-3."""
+    P_end: np.ndarray
+    """Pressure at the bottom, MeV fm^-3."""
 
 
 @needs_x64
-def layers(masses: ArrayLike, P_start: float, P_end: float, matter: Matter) -> Layers:
+def layers(masses: Chart, P_start: float, P_end: float, matter: Matter) -> Layers:
     """All layers of the ground state from P_start to P_end, MeV fm^-3, their boundaries to 1e-11 or better.
 
     Where two nuclides have the same mu_b a third may be better: then both sides are searched again. No layer is missed,
@@ -243,11 +241,11 @@ def layers(masses: ArrayLike, P_start: float, P_end: float, matter: Matter) -> L
     """
     masses = jnp.asarray(masses)
 
-    def best(P: float) -> tuple[float, float]:
+    def best(P: float) -> Nuclide:
         ground = ground_state(masses, jnp.array([P]), matter)
         return float(ground.Z[0]), float(ground.A[0])
 
-    def boundaries(upper: tuple, P_upper: float, lower: tuple, P_lower: float) -> list[tuple[float, tuple]]:
+    def boundaries(upper: Nuclide, P_upper: float, lower: Nuclide, P_lower: float) -> list[tuple[float, Nuclide]]:
         """Pressures between two at which a new nuclide begins, and that nuclide."""
         if upper == lower:
             return []
@@ -266,7 +264,7 @@ def layers(masses: ArrayLike, P_start: float, P_end: float, matter: Matter) -> L
 
 
 @jax.jit
-def _crossing(E: Array, Z: Array, A: Array, P_low: float, P_high: float, matter: Matter) -> Array:
+def _crossing(E: Array, Z: Array, A: Array, P_low: ScalarLike, P_high: ScalarLike, matter: Matter) -> Scalar:
     """P between two at which the nuclide [0] stops being better than [1]."""
 
     def difference(ln_P: Array) -> tuple[Array, Array]:
@@ -280,14 +278,14 @@ def _crossing(E: Array, Z: Array, A: Array, P_low: float, P_high: float, matter:
 
 @needs_x64
 @jax.jit
-def neutron_drip(masses: ArrayLike, matter: Matter) -> tuple[Array, GroundState]:
+def neutron_drip(masses: Chart, matter: Matter) -> tuple[Scalar, GroundState]:
     """P at which the ground state begins to hold free neutrons, MeV fm^-3, and its matter there.
 
     Each nuclide has a pressure at which its mu_b reaches m_n; the last to do so is the ground state.
     """
 
     def drip(E: Array, Z: Array, A: Array, matter: Matter) -> Array:
-        return eos.pressure(electrons_of_star((A * NEUTRON_EXCESS - E) / Z, Z, matter), _on_lattice(Z), matter)
+        return eos.pressure(electrons_of_star((A * NEUTRON_EXCESS - E) / Z, Z, matter), on_lattice(Z), matter)
 
     masses = jnp.asarray(masses)
     Z, A, exists = _chart(masses)

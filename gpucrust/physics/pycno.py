@@ -6,25 +6,31 @@ S(E): Yakovlev, Beard, Gasques & Wiescher 2010, PRC 82, 044609. The rates are un
 
 A rate depends on the pair of nuclides through three constants and on the state of matter through a few scalars:
     ln R = pair.constant + pair.energy sqrt(n_e) - pair.barrier q^(-1/2) + ln(rho X_N <A> x1 x2) + (3 - C_pl) ln q,
-with q^3 = rho X_N <Z>/(<A> 1.3574e11) and lam = l_12 q, so that pairs can be tabulated once.
+with q^3 = rho X_N <Z>/(<A> RHO_OF_LAM) and lam = l_12 q, so that pairs can be tabulated once.
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from jax.typing import ArrayLike
 
 from gpucrust.constants import ATOMIC_MASS_UNIT, COULOMB, FM3_PER_CM3, FUSING_Z, HBAR_C, RHO_PER_N_B
 from gpucrust.support.precision import needs_x64
+from gpucrust.support.shapes import Floats, Numbers
 
 C_EXP, C_PYC, C_PL = 2.638, 3.90, 1.25
-Z_LIGHTEST, Z_HEAVIEST = FUSING_Z
-"""Nuclei with Z in this range fuse."""
+"""Pure numbers of the rate R ~ C_pyc lam^(3 - C_pl) exp(-C_exp/sqrt(lam)), of nuclei that tunnel out of the zero-point
+vibrations of a lattice (Yakovlev et al. 2006, PRC 74, 035803)."""
 
-# PRC 82, 044609, on Z1, Z2 = 6, 8, 10, 12: R [fm], dR1a, dR2a, dR1b, dR2b [fm], delta, S0 [MeV barn]
+Z_LIGHTEST, Z_HEAVIEST = FUSING_Z
+"""Charges of the lightest and of the heaviest nuclei that fuse: the parameters of S(E), known for Z from 6 to 12, are
+extrapolated no further."""
+
+RHO_OF_LAM = 1.3574e11
+"""Mass density in lam = l_12 q, g cm^-3: q^3 = rho X_N <Z>/(<A> RHO_OF_LAM) (Yakovlev et al. 2006, PRC 74, 035803)."""
+
 _GRID_Z = (6, 8, 10, 12)
+"""Charges Z1 and Z2 at which PRC 82, 044609 gives the parameters of S(E)."""
 _GRID = {
     (6, 6): (7.4836, 0.1759, 0.1759, 0.0040, 0.0040, 0.0400, 1.3736),
     (6, 8): (7.8671, 0.1740, 0.1280, -0.0045, -0.0310, 0.0412, 1.5438),
@@ -37,6 +43,7 @@ _GRID = {
     (10, 12): (8.2880, 0.1160, 0.0987, -0.0157, -0.0273, 0.0339, 5.2525),
     (12, 12): (8.4509, 0.0976, 0.0976, -0.0288, -0.0288, 0.0332, 5.9785),
 }
+"""Parameters of S(E) by (Z1, Z2), PRC 82, 044609: the fields of `SFactorParameters` in their order."""
 
 
 def _full_grid() -> np.ndarray:
@@ -50,43 +57,57 @@ def _full_grid() -> np.ndarray:
 
 
 _PARAMETERS = _full_grid()
+"""(4, 4, 7) Parameters of S(E) on the grid, indexed [Z1, Z2, parameter]."""
 
 
 class SFactorParameters(NamedTuple):
-    """Parameters of S(E) for a pair of elements (each of shape of the pair)."""
+    """Parameters of S(E) for a pair of elements, each of the shape of the pair (PRC 82, 044609)."""
 
-    R: Array
-    dR1a: Array
-    dR2a: Array
-    dR1b: Array
-    dR2b: Array
-    delta: Array
-    S0: Array
+    R: Floats
+    """R_C of nuclei with A = 2Z, fm; the pure Coulomb potential begins at the distance R_C (1 + delta)."""
+    dR1a: Floats
+    """Growth of R_C with each neutron that nucleus 1 has beyond A = 2Z, fm."""
+    dR2a: Floats
+    """Growth of R_C with each neutron that nucleus 2 has beyond A = 2Z, fm."""
+    dR1b: Floats
+    """Growth of R_C with each neutron that nucleus 1 lacks of A = 2Z, fm."""
+    dR2b: Floats
+    """Growth of R_C with each neutron that nucleus 2 lacks of A = 2Z, fm."""
+    delta: Floats
+    """Width of the rounded top of the barrier over R_C."""
+    S0: Floats
+    """Factor of S(E) = S0 exp(g0 + g1 E), MeV barn."""
 
 
 class PairConstants(NamedTuple):
     """What a pair of nuclides brings to ln R (module docstring)."""
 
-    constant: Array
-    energy: Array  # fm^(3/2)
-    barrier: Array
+    constant: Floats
+    """ln of what depends on the pair alone."""
+    energy: Floats
+    """Growth of ln S by the zero-point energy, per sqrt(n_e), fm^(3/2)."""
+    barrier: Floats
+    """C_exp/sqrt(l_12), a pure number: the barrier's exponent at q = 1."""
 
 
 class Conditions(NamedTuple):
     """What the state of matter brings to ln R; scalars of one state (or arrays of one shape)."""
 
-    ln_common: Array  # ln(rho X_N <A>) + (3 - C_pl) ln q
-    sqrt_n_e: Array  # fm^(-3/2)
-    q_inverse_sqrt: Array
+    ln_common: Floats
+    """ln(rho X_N <A>) + (3 - C_pl) ln q."""
+    sqrt_n_e: Floats
+    """Square root of the density of electrons, fm^(-3/2)."""
+    q_inverse_sqrt: Floats
+    """q^(-1/2), which multiplies the barrier's exponent."""
 
 
 @needs_x64
-def s_factor_parameters(Z1: ArrayLike, Z2: ArrayLike) -> SFactorParameters:
+def s_factor_parameters(Z1: Numbers, Z2: Numbers) -> SFactorParameters:
     """Table of PRC 82, 044609, bilinear in (Z1, Z2) and extrapolated at its ends."""
     grid = jnp.asarray(_PARAMETERS)
     z1, z2 = (jnp.asarray(Z, dtype=float) for Z in (Z1, Z2))
     i, j = (jnp.clip((z - _GRID_Z[0]) // 2, 0, 2).astype(int) for z in (z1, z2))
-    u, v = (((z - _GRID_Z[0]) / 2 - cell)[..., None] for z, cell in ((z1, i), (z2, j)))
+    u, v = (((z - _GRID_Z[0]) / 2 - cell.astype(float))[..., None] for z, cell in ((z1, i), (z2, j)))
     low = (1 - v) * grid[i, j] + v * grid[i, j + 1]
     high = (1 - v) * grid[i + 1, j] + v * grid[i + 1, j + 1]
     values = (1 - u) * low + u * high
@@ -94,7 +115,7 @@ def s_factor_parameters(Z1: ArrayLike, Z2: ArrayLike) -> SFactorParameters:
 
 
 @needs_x64
-def ln_s_factor(Z1: ArrayLike, A1: ArrayLike, Z2: ArrayLike, A2: ArrayLike) -> tuple[Array, Array]:
+def ln_s_factor(Z1: Numbers, A1: Numbers, Z2: Numbers, A2: Numbers) -> tuple[Floats, Floats]:
     """ln S(E) = c0 + c1 E below the barrier: returns (c0, c1), S in MeV barn, c1 in MeV^-1 (PRC 82, 044609).
 
     Parabolic barrier top joined to the Coulomb tail at R_1 = R_C (1 + delta).
@@ -122,7 +143,7 @@ def ln_s_factor(Z1: ArrayLike, A1: ArrayLike, Z2: ArrayLike, A2: ArrayLike) -> t
 
 
 @needs_x64
-def pair_constants(Z1: ArrayLike, A1: ArrayLike, Z2: ArrayLike, A2: ArrayLike) -> PairConstants:
+def pair_constants(Z1: Numbers, A1: Numbers, Z2: Numbers, A2: Numbers) -> PairConstants:
     """The three constants of a pair (module docstring); arguments broadcast."""
     Z1, A1, Z2, A2 = (jnp.asarray(x, dtype=float) for x in (Z1, A1, Z2, A2))
     c0, c1 = ln_s_factor(Z1, A1, Z2, A2)
@@ -141,10 +162,10 @@ def pair_constants(Z1: ArrayLike, A1: ArrayLike, Z2: ArrayLike, A2: ArrayLike) -
 
 
 @needs_x64
-def conditions(n_b: ArrayLike, X_N: ArrayLike, A_mean: ArrayLike, Z_mean: ArrayLike, Y_e: ArrayLike) -> Conditions:
+def conditions(n_b: Numbers, X_N: Numbers, A_mean: Numbers, Z_mean: Numbers, Y_e: Numbers) -> Conditions:
     """State of matter as the rates see it. n_b in fm^-3; X_N mass fraction in nuclei; means over nuclei."""
     rho_X = RHO_PER_N_B * jnp.asarray(n_b) * X_N
-    ln_q = jnp.log(rho_X * Z_mean / (A_mean * 1.3574e11)) / 3
+    ln_q = jnp.log(rho_X * Z_mean / (A_mean * RHO_OF_LAM)) / 3
     return Conditions(
         ln_common=jnp.log(rho_X * A_mean) + (3 - C_PL) * ln_q,
         sqrt_n_e=jnp.sqrt(n_b * jnp.asarray(Y_e)),
@@ -153,7 +174,7 @@ def conditions(n_b: ArrayLike, X_N: ArrayLike, A_mean: ArrayLike, Z_mean: ArrayL
 
 
 @needs_x64
-def ln_rate(pair: PairConstants, matter: Conditions, ln_x1: ArrayLike, ln_x2: ArrayLike) -> Array:
+def ln_rate(pair: PairConstants, matter: Conditions, ln_x1: Numbers, ln_x2: Numbers) -> Floats:
     """ln R, R in cm^-3 s^-1 (Yakovlev et al. 2006, eq. 33 in the form of the module docstring).
 
     ln_x1, ln_x2: logarithms of the number fractions of the two nuclides among nuclei.
@@ -170,8 +191,8 @@ def ln_rate(pair: PairConstants, matter: Conditions, ln_x1: ArrayLike, ln_x2: Ar
 
 @needs_x64
 def ln_burn_time(
-    pair: PairConstants, matter: Conditions, ln_Y1: ArrayLike, ln_Y2: ArrayLike, ln_Y_nuclei: ArrayLike, n_b: ArrayLike
-) -> Array:
+    pair: PairConstants, matter: Conditions, ln_Y1: Numbers, ln_Y2: Numbers, ln_Y_nuclei: Numbers, n_b: Numbers
+) -> Floats:
     """ln of tau = min(n_1, n_2)/R in s, before the factor 1/2 for identical nuclei (see `identical_ln_factor`)."""
     ln_Y1, ln_Y2 = jnp.asarray(ln_Y1), jnp.asarray(ln_Y2)
     ln_n = jnp.log(n_b * FM3_PER_CM3) + jnp.minimum(ln_Y1, ln_Y2)
@@ -179,6 +200,6 @@ def ln_burn_time(
 
 
 @needs_x64
-def ln_burn_time_slope(pair: PairConstants, matter: Conditions) -> Array:
+def ln_burn_time_slope(pair: PairConstants, matter: Conditions) -> Floats:
     """d ln tau/d ln n_b at frozen composition."""
     return -((3 - C_PL) / 3 + pair.energy * matter.sqrt_n_e / 2 + pair.barrier * matter.q_inverse_sqrt / 6)

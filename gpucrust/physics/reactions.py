@@ -11,36 +11,47 @@ from enum import IntEnum
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from jax.typing import ArrayLike
 
 from gpucrust.constants import COULOMB, NEUTRON_EXCESS
 from gpucrust.physics import eos
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.support.precision import needs_x64
+from gpucrust.support.shapes import ChannelTable, Floats, Numbers, Table, Tables
 
 EMISSION, CAPTURE, FAST_FUSION, WEAK, SLOW_FUSION = 0.0, 1.0, 1.5, 2.0, 3.0
-"""Classes of reactions; a lower class is faster and goes first."""
+"""Classes of reactions by their speed: emission of neutrons, their capture, fusion within the time of a weak reaction,
+weak reactions, slower fusion. Of all reactions that are allowed one of the lowest class goes first."""
 
-# neutron emission, neutron capture, electron capture with 0..6 neutrons emitted, beta-minus
 CHANNEL_DZ = np.array([0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, +1])
+"""(12,) Change of charge dZ by channel: emission of one and of two neutrons, capture of one and of two, electron
+capture with the emission of 0 to 6 neutrons, beta decay."""
+
 CHANNEL_K = np.array([1, 2, -1, -2, 0, 1, 2, 3, 4, 5, 6, 0])
+"""(12,) Neutrons k set free by channel, negative where they are taken in; the channels as in CHANNEL_DZ."""
+
 CHANNEL_CLASS = np.array([EMISSION] * 2 + [CAPTURE] * 2 + [WEAK] * 8)
+"""(12,) Class of each channel; the channels as in CHANNEL_DZ."""
+
 CHANNELS = len(CHANNEL_DZ)
+"""Number of channels, 12."""
 
 THRESHOLD = -1e-5
-"""A channel is allowed when its affinity lies below this, MeV."""
+"""Affinity below which a channel is allowed, MeV: less than zero by more than rounding, so that never a reaction and
+its reverse are both allowed."""
 
 
 class Source(IntEnum):
-    """Where the masses of a reaction's parent and daughter come from."""
+    """Table from which a reaction under the policy `unmixed` takes the masses of its parent and its daughter."""
 
     MEASURED = 0
+    """AME's measured masses."""
     THEORY = 1
+    """The theory of the mass model."""
     DUFLO_ZUKER = 2
+    """DZ31, beyond the theory's table."""
 
 
-def daughters(values: np.ndarray, absent: float) -> np.ndarray:
+def daughters(values: Table, absent: int | float) -> ChannelTable:
     """``values[Z, N]`` of each nuclide's daughters: (nZ, nN) -> (12, nZ, nN), ``absent`` off the chart (Z < 2 too)."""
     n_Z, n_N = values.shape
     Z, N = np.mgrid[:n_Z, :n_N]
@@ -52,14 +63,14 @@ def daughters(values: np.ndarray, absent: float) -> np.ndarray:
     return out
 
 
-def channel_energies(masses: np.ndarray) -> np.ndarray:
+def channel_energies(masses: Table) -> ChannelTable:
     """E(daughter) - E(parent) by channel, MeV: (nZ, nN) -> (12, nZ, nN); +inf where either mass is missing."""
     with np.errstate(invalid="ignore"):
         difference = daughters(masses, np.nan) - masses
     return np.where(np.isnan(difference), np.inf, difference)
 
 
-def same_table_energies(sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def same_table_energies(sources: Tables) -> tuple[ChannelTable, ChannelTable]:
     """Channel energies of the policy `unmixed`: both masses from the first table that has both (CS20 section 2.1).
 
     sources: (n, nZ, nN), tables in order of preference. Returns the energies (12, nZ, nN), MeV, +inf where no table
@@ -70,22 +81,23 @@ def same_table_energies(sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(by_table, first[None], axis=0)[0], first
 
 
-def z53(Z: ArrayLike) -> Array:
+def z53(Z: Numbers) -> Floats:
     """Z^(5/3), the weight of a nucleus in the lattice energy."""
-    return jnp.asarray(Z) * eos.cube_root(Z) ** 2
+    root: Floats = eos.cube_root(Z)
+    return jnp.asarray(Z, float) * root**2
 
 
 @needs_x64
 def affinity(
-    dE: ArrayLike,
-    dZ: ArrayLike,
-    k: ArrayLike,
-    dz53: ArrayLike,
-    amount: ArrayLike,
-    n_b: ArrayLike,
+    dE: Numbers,
+    dZ: Numbers,
+    k: Numbers,
+    dz53: Numbers,
+    amount: Numbers,
+    n_b: Numbers,
     mixture: Mixture,
     matter: Matter,
-) -> Array:
+) -> Floats:
     """Mean Gibbs energy change per reaction when `amount` reactions per baryon happen at constant pressure, MeV.
 
     g = dE + dZ mu_e + k mu_n(half-way) + (d/2) [...], the specification's form of the threshold condition of CS20
@@ -101,7 +113,7 @@ def affinity(
     n_b in fm^-3.
     """
     Y_e, Y_n = jnp.asarray(mixture.Y_e), jnp.asarray(mixture.Y_n)
-    dE, dZ, k, n_b = (jnp.asarray(x) for x in (dE, dZ, k, n_b))
+    dE, dZ, k, n_b = (jnp.asarray(x, float) for x in (dE, dZ, k, n_b))
     n_e, n_n = n_b * Y_e, n_b * Y_n
     e, a = eos.electron_stiffness(n_e), eos.neutron_stiffness(n_n, matter)
     ell = lattice_chemical_potential(n_e, matter)
@@ -119,6 +131,7 @@ def affinity(
 
 
 @needs_x64
-def lattice_chemical_potential(n_e: ArrayLike, matter: Matter) -> Array:
-    """Lattice energy per unit of Z^(5/3) of a nucleus, -1.444231 e^2 n_e^(1/3), MeV: d(eps_L/n_b)/d(sum Z^(5/3) Y)."""
-    return -eos.MADELUNG * COULOMB * matter.lattice * (eos.electron_fermi_momentum(n_e) / (3 * jnp.pi**2) ** (1 / 3))
+def lattice_chemical_potential(n_e: Numbers, matter: Matter) -> Floats:
+    """Lattice energy per unit of Z^(5/3) of a nucleus, -MADELUNG e^2 n_e^(1/3), MeV: d(eps_L/n_b)/d(sum Z^(5/3) Y)."""
+    strength = jnp.asarray(matter.lattice)
+    return -eos.MADELUNG * COULOMB * strength * (eos.electron_fermi_momentum(n_e) / eos.FERMI)

@@ -44,7 +44,7 @@ def relaxed(chart):
 
 def surface_energy(n_in):
     """4 pi R^2 sigma of the nuclides Z_SOME, N_SOME, without gas, MeV."""
-    A = Z_SOME + N_SOME
+    A = (Z_SOME + N_SOME).astype(float)
     R = (3 * A / (4 * np.pi * n_in)) ** (1 / 3)
     return 4 * np.pi * R**2 * drop.surface_tension(Z_SOME / A, MB_REFIT)
 
@@ -203,7 +203,7 @@ def test_gas_works_on_the_surface_and_on_the_volume():
     n_n, h = 1e-2, 1e-5
     up, down = (liquid_drop_mass_excess(Z_SOME, N_SOME, MB_REFIT, n_n + sign * h) for sign in (1, -1))
     n_in = drop.relaxed_density(Z_SOME, N_SOME, MB_REFIT, n_n)
-    volume = (Z_SOME + N_SOME) / n_in
+    volume = (Z_SOME + N_SOME).astype(float) / n_in
     dP_n = jax.grad(eos.neutron_pressure)(n_n, eos.Matter())
     np.testing.assert_allclose((up - down) / (2 * h), dP_n * volume - surface_energy(n_in) / n_in, rtol=1e-5, atol=1e-2)
 

@@ -241,20 +241,7 @@ def test_neutrons_appear_at_drip_and_not_before(masses, matter, side):
     assert (gs.ground_state(masses, side * P[None], matter).X_n[0] > 0) == (side > 1)
 
 
-# --- the tools
-
-
-@pytest.mark.parametrize("lattice", [0.0, 1.0])
-def test_electrons_on_a_lattice_by_pressure_and_by_potential(lattice):
-    matter = eos.Matter(MACKIE_BAYM, lattice)
-    n_e, Z = np.geomspace(1e-9, 1e-3, 13), np.arange(4.0, 56.0, 4.0)
-    P = eos.pressure(n_e, eos.Mixture(1.0, 0.0, Z ** (2 / 3)), matter)
-    np.testing.assert_allclose(jax.jit(gs.electrons_at_pressure)(P, Z, matter), n_e, rtol=1e-14)
-    np.testing.assert_allclose(gs.electrons_of_star(gs.electron_star(n_e, Z, matter), Z, matter), n_e, rtol=1e-13)
-    # Gibbs-Duhem: dP_ei = n_e dmu_e*
-    up, down = (gs.electron_star(n_e * x, Z, matter) for x in (1 + 1e-5, 1 - 1e-5))
-    dP_dln_n = eos.pressure_slope(n_e, eos.Mixture(1.0, 0.0, Z ** (2 / 3)), matter)
-    np.testing.assert_allclose(dP_dln_n, n_e * (up - down) / 2e-5, rtol=1e-7)
+# --- several charts
 
 
 def test_several_mass_models_at_once_are_each_alone(charts, on_grid):

@@ -27,7 +27,7 @@ def test_frozen_slope_is_the_derivative_of_mu_e_of_n_b_of_P(state, lattice):
     np.testing.assert_allclose(slopes.frozen_slope(n_b, mixture, matter), jax.grad(mu_e)(P), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("dZ", "k"), list(zip(CHANNEL_DZ, CHANNEL_K, strict=True)))
+@pytest.mark.parametrize(("dZ", "k"), list(zip(CHANNEL_DZ.tolist(), CHANNEL_K.tolist(), strict=True)))
 def test_a_reaction_followed_at_its_threshold_has_the_marginal_slope(dZ, k):
     """Raise the pressure by converting Z, with every quantity recomputed from the equation of state."""
     matter = eos.Matter(MACKIE_BAYM, 0.0)
@@ -40,7 +40,7 @@ def test_a_reaction_followed_at_its_threshold_has_the_marginal_slope(dZ, k):
         return jnp.array([mu_e, mu_n, P])
 
     d_n_b, d_amount = jax.jacobian(potentials, argnums=(0, 1))(n_b, 0.0)
-    affinity = jnp.array([dZ, k])
+    affinity = jnp.array([dZ, k], float)
     # the path on which the affinity stays zero while n_b grows by 1
     amount = -(affinity @ d_n_b[:2]) / (affinity @ d_amount[:2])
     dmu_e, _, dP = d_n_b + amount * d_amount
