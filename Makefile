@@ -43,10 +43,10 @@ docs:  ## build the documents, warnings being errors
 serve:  ## show the documents in a browser, and again after every change
 	mkdocs serve
 
-quick:  ## tests of equations, masses, sweep files and documents: two minutes on one core
+quick:  ## tests of equations, masses, sweep files and documents: 1 to 2 minutes
 	pytest -q $(QUICK)
 
-test:  ## all tests: about a quarter of an hour on two cores
+test:  ## all tests: 9 to 15 minutes on two cores
 	pytest -n 2 --dist loadfile --max-worker-restart=0 --durations=15
 
 wheel:  ## does what is published work by itself, with nothing that only tests bring?
