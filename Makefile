@@ -37,8 +37,8 @@ containers:  ## are the container definitions sound?
 picture:  ## draw docs/architecture.svg from the imports
 	python scripts/draw_architecture.py
 
-docs:  ## build the documents, warnings being errors
-	mkdocs build --quiet --strict --site-dir $(SCRATCH)/site
+docs:  ## build the documents, warnings being errors (none is counted with --quiet)
+	mkdocs build --strict --site-dir $(SCRATCH)/site
 
 serve:  ## show the documents in a browser, and again after every change
 	mkdocs serve
