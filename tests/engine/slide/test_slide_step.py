@@ -17,7 +17,7 @@ from gpucrust.engine.ensemble import evolve, evolve_each
 from gpucrust.engine.evolution import recorded_steps
 from gpucrust.engine.inputs import Physics, Problem, Stepper
 from gpucrust.engine.slide import bookkeeping as account
-from gpucrust.engine.slide.events import PER_LN_P
+from gpucrust.engine.slide.events import AFFINITY_PER_LN_P
 from gpucrust.engine.slide.record import Move
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
@@ -217,7 +217,9 @@ def test_the_lattice_moves_a_threshold_by_the_closed_form(lattice_paths):
     shift = K * path.n_e[capture - 1] ** (1 / 3) * (24 ** (5 / 3) - 23 ** (5 / 3) + 24 ** (2 / 3) / 3)
     assert shift > 0.2
     beyond = path.mu_e[capture - 1] - (path.masses[23, 33] - path.masses[24, 32]) - shift
-    assert 0 < beyond < PER_LN_P * Stepper().landed - THRESHOLD  # a move ends that far behind a threshold at most
+    assert (
+        0 < beyond < AFFINITY_PER_LN_P * Stepper().landed - THRESHOLD
+    )  # a move ends that far behind a threshold at most
 
 
 @pytest.mark.parametrize(
