@@ -8,7 +8,7 @@ from gpucrust.engine.interface import Engine
 from gpucrust.engine.slide import SlideEngine
 
 ENGINES: Mapping[str, Callable[[Stepper], Engine]] = {
-    "slide": lambda stepper: SlideEngine(remembers_ways=stepper.record > 0),
+    "slide": lambda stepper: SlideEngine(remembers_cascades=stepper.record > 0),
     "chunk": lambda stepper: ChunkEngine(),
 }
 """Engines by the name that `stepper.engine` of a sweep file has for them."""

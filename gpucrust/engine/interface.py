@@ -73,16 +73,24 @@ class ProfileRow(NamedTuple):
 
 
 class ReactionName(NamedTuple):
-    """A reaction by its nuclides, whatever slots they have."""
+    """A reaction by its nuclides, whatever slots they have: the first columns of rows that name one; -1 for none."""
 
     nuclide: Any
     """Code of the parent."""
     second_nuclide: Any
-    """Code of the second parent of a fusion; of other reactions as the engine has it."""
+    """Code of the second parent of a fusion; of a channel 0 (chunk engine), or its parent again (slide engine)."""
     channel: Any
     """Channel; CHANNELS for a fusion."""
-    k: Any
-    """Neutrons set free by one reaction."""
+
+    def is_same(self, other: "ReactionName") -> Any:
+        """Whether the two name one reaction."""
+        same = (self.nuclide == other.nuclide) & (self.second_nuclide == other.second_nuclide)
+        return same & (self.channel == other.channel)
+
+
+def no_reaction() -> ReactionName:
+    """The name of no reaction."""
+    return ReactionName(*(jnp.array(-1) for _ in range(3)))
 
 
 class SegmentRow(NamedTuple):

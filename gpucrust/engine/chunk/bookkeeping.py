@@ -97,7 +97,7 @@ def follow_segment(
     """Keep account of segments: `reaction` sets off a burn now, or one has ended; mu_e is that of the state, MeV."""
     account, name = state.account, reaction_name(state, reaction)
     old = SegmentRow(*account.segment)
-    begins = sets_off & jnp.any(stacked(name) != account.segment[REACTION_COLUMNS])
+    begins = sets_off & jnp.any(stacked((*name, reaction.k)) != account.segment[REACTION_COLUMNS])
     now = SegmentRow(
         P_start=jnp.where(begins, state.P, old.P_start),
         mu_e_start=jnp.where(begins, mu_e, old.mu_e_start),
@@ -105,6 +105,7 @@ def follow_segment(
         mu_e_end=mu_e,
         mu_e_after=mu_e,
         **name._asdict(),
+        k=reaction.k,
     )
     segment = jnp.where(sets_off, stacked(now), account.segment)
     segment = segment.at[column(SegmentRow, "mu_e_after")].set(jnp.where(burn_ended, mu_e, old.mu_e_after))
@@ -117,10 +118,10 @@ def reaction_name(state: ChunkState, reaction: Reaction) -> ReactionName:
     """The name of a reaction among the slots of a state."""
     nuclide = state.stock.nuclide
     second = jnp.where(reaction.channel == CHANNELS, nuclide[reaction.second], 0)
-    return ReactionName(nuclide[reaction.first], second, reaction.channel, reaction.k)
+    return ReactionName(nuclide[reaction.first], second, reaction.channel)
 
 
 def trace_row(state: ChunkState, reaction: Reaction) -> TraceRow:
     """What a trace tells of a reaction."""
     d = reaction.amount
-    return TraceRow(*reaction_name(state, reaction), amount=d, P=state.P, heat=d * reaction.energy)
+    return TraceRow(*reaction_name(state, reaction), k=reaction.k, amount=d, P=state.P, heat=d * reaction.energy)

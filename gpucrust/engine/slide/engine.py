@@ -14,8 +14,8 @@ from gpucrust.engine.slide.step import slide_step
 class SlideEngine:
     """The limit of the chunk engine for chunks that go to zero: one net at a time, along what is marginal."""
 
-    remembers_ways: bool = False
-    """Whether packets remember what they did, for records of steps."""
+    remembers_cascades: bool = False
+    """Whether packets remember their cascades, for records of steps."""
 
     steps_per_call: ClassVar[int] = 200
     segments: ClassVar[Segments] = Segments.SLIDES
@@ -30,7 +30,7 @@ class SlideEngine:
 
     def init(self, member: Member, network: Network, settings: Settings) -> SlideState:
         """The ash at the lowest pressure."""
-        return initial_slide(member, network, settings, self.remembers_ways)
+        return initial_slide(member, network, settings, self.remembers_cascades)
 
     def step(
         self, state: SlideState, member: Member, network: Network, settings: Settings

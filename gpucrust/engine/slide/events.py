@@ -1,7 +1,7 @@
-"""Where moves end: at thresholds, and where something comes to be abruptly otherwise.
+"""Where moves end early: at thresholds, and where something comes to be abruptly otherwise.
 
-Both places are found to `settings.landed`, in ln P: thresholds by secants (`view.crossing`); where the packet of a
-slide takes another way, or a fusion that was fast already comes to release energy, by bisection.
+Both places are found to `settings.landed`, in ln P: thresholds by secants (`crossing`); where the packet of a slide
+takes another cascade, or a fusion that was fast already comes to release energy, by bisection.
 """
 
 from typing import NamedTuple
@@ -11,46 +11,52 @@ from jax import Array
 
 from gpucrust.engine.interface import Settings
 
-PER_LN_P = 20.0
-"""MeV: what an affinity changes by with ln P, about; ln(tau/t_acc) too."""
-AT_ONCE = 1e-6
-"""In ln P: what changes sooner than this changes back and forth, and is let go on."""
-PART = 1 / 16
-"""Of a step: what it goes on by."""
+AFFINITY_PER_LN_P = 20.0
+"""MeV: change of an affinity with ln P, about; that of ln(tau/t_acc) is of the same size. Turns the tolerance of
+pressures, `settings.landed`, into one of thresholds."""
+BACK_AND_FORTH = 1e-6
+"""Length of a move in ln P: a cascade that changes sooner than this changes back and forth, and is not looked for."""
+SHORT_MOVE = 1 / 16
+"""Part of the longest move that a slide goes on by where its cascade changes back and forth."""
 
 
-class Search(NamedTuple):
-    """For the place on a move where things change; scalars, but way."""
+class Bisection(NamedTuple):
+    """The pressures between which something changes on a move; a pytree of scalars, but for the cascade."""
 
-    low: Array  # nothing changes up to this pressure
-    high: Array  # something has at this one; inf where nothing was seen to
-    lets_go: Array  # nothing is searched for
-    way: Array | None  # (WAY,) of the packet at `low`, where ways are remembered
+    low: Array
+    """Pressure up to which nothing changes, MeV fm^-3."""
+    high: Array
+    """Pressure at which something has changed, MeV fm^-3; inf where nothing was seen to."""
+    given_up: Array
+    """Whether it is not looked for."""
+    cascade: Array | None
+    """(CASCADE_MEMORY,) links of the packet at `low`, where they are remembered."""
 
 
-def new_search(P: Array, way: Array | None) -> Search:
-    """Of a move that begins at P; way: of its packet there."""
-    return Search(P, jnp.array(jnp.inf), jnp.array(False), way)
+def new_bisection(P: Array, cascade: Array | None) -> Bisection:
+    """On a move that begins at P; cascade: of its packet there."""
+    return Bisection(P, jnp.array(jnp.inf), jnp.array(False), cascade)
 
 
 def narrow(
-    search: Search, P: Array, P_trial: Array, P_part: Array, differs: Array, way: Array | None, settings: Settings
-) -> tuple[Search, Array, Array]:
-    """The search after a trial from P to P_trial: (search, whether another is needed, its pressure).
+    bisection: Bisection,
+    P: Array,
+    P_trial: Array,
+    P_short: Array,
+    differs: Array,
+    cascade: Array | None,
+    settings: Settings,
+) -> tuple[Bisection, Array, Array]:
+    """The bisection after a trial from P to P_trial: (bisection, whether another trial is needed, its pressure).
 
-    differs: something has changed there; P_part: where a move ends that is let go on; way: of its packet at the trial.
+    differs: something has changed there; P_short: end of a short move; cascade: of the packet at the trial.
     """
-    low, high = jnp.where(differs, search.low, P_trial), jnp.where(differs, P_trial, search.high)
+    low, high = jnp.where(differs, bisection.low, P_trial), jnp.where(differs, P_trial, bisection.high)
     closed = jnp.log(high / low) <= settings.landed
-    at_once = differs & closed & (jnp.log(high / P) < jnp.maximum(AT_ONCE, settings.landed))
-    again = ~search.lets_go & (at_once | (jnp.isfinite(high) & ~(differs & closed)))
+    at_once = differs & closed & (jnp.log(high / P) < jnp.maximum(BACK_AND_FORTH, settings.landed))
+    again = ~bisection.given_up & (at_once | (jnp.isfinite(high) & ~(differs & closed)))
     middle = jnp.where(closed, high, jnp.sqrt(low * high))
-    P_next = jnp.where(at_once, P_part, middle)
-    way = None if search.way is None or way is None else jnp.where(differs, search.way, way)
-    return Search(low, high, search.lets_go | at_once, way), again, P_next
-
-
-def parting(way: Array, other: Array) -> Array:
-    """The first deeds, (2,), in which two ways of a packet differ; 0 for none."""
-    place = jnp.argmax(way != other)
-    return jnp.stack([way[place], other[place]])
+    P_next = jnp.where(at_once, P_short, middle)
+    if bisection.cascade is not None and cascade is not None:
+        cascade = jnp.where(differs, bisection.cascade, cascade)
+    return Bisection(low, high, bisection.given_up | at_once, cascade), again, P_next

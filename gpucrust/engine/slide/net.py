@@ -1,58 +1,79 @@
-"""Nets of the slide engine: room for what packets make, how far a net can go, and what the solver must know of it."""
+"""The net of a reaction: all that one unit of it does in the end, with what its product does at once."""
+
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.interface import Member
-from gpucrust.engine.network import Network, channel_row, fusion_index
-from gpucrust.engine.slide.amount import Solution, Trigger
-from gpucrust.engine.slide.cascade import Net, Walk, whole_net
-from gpucrust.engine.slide.evaluate import Choice, View
-from gpucrust.engine.slide.state import SlideState
+from gpucrust.engine.slide.surroundings import Surroundings
 from gpucrust.nuclide import nuclide_Z
-from gpucrust.physics import eos
-from gpucrust.physics.potentials import Z53, Potentials, Sums, potentials_of, sums_of
-from gpucrust.physics.pycno import PairConstants
-from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
+from gpucrust.physics.potentials import Z53, Potentials, Sums, sums_of
+from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
 from gpucrust.support.minimum import first_minimum
 
-BITE = 0.05
-"""MeV: change of mu_e and mu_n in one burn, at most."""
+ROUNDING = 1e-9
+"""Number of nuclei or neutrons, by one unit of a net, that is an error of rounding: the unit is of order 1."""
 
 
-def settle(
-    state: SlideState, walk: Walk, view: View, member: Member, network: Network
-) -> tuple[Array, Array, Net, Array]:
-    """Room for what a finished packet has made: (nuclide, dE, its whole net, whether there was no room)."""
-    slot = jnp.arange(view.Y.shape[0])
-    nuclide, dE = state.stock.nuclide, state.stock.dE
-    net, packet, captor = whole_net(walk)
-    in_use = (view.Y > 0) | (net.Y != 0) | (state.net.Y != 0) | (state.partner_net.Y != 0)
-    full = jnp.array(False)
+class Net(NamedTuple):
+    """What one unit of a reaction does in the end; a pytree of arrays."""
 
-    def place(code: Array, amount: Array, carry: tuple) -> tuple:
-        nuclide, dE, net_Y, in_use, full = carry
-        known = nuclide == code
-        home = jnp.where(jnp.any(known), jnp.argmax(known), jnp.argmin(in_use))
-        here_now = (slot == home) & (amount > 0)
-        full = full | ((amount > 0) & jnp.all(in_use) & ~jnp.any(known))
-        row, mixed = channel_row(code, member.model, network, member.errors)
-        row = jnp.where(state.account.switched, mixed, row)
-        dE = jnp.where(here_now & ~jnp.any(known), row[:, None], dE)
-        return jnp.where(here_now, code, nuclide), dE, net_Y + amount * here_now, in_use | here_now, full
+    Y: Array
+    """(slots,) nuclei made, or used up (negative)."""
+    Y_n: Array
+    """Free neutrons made."""
+    heat: Array
+    """Heat, MeV, without what neutrinos take."""
+    heat_mu_e: Array
+    """Decrease of the heat by an increase of mu_e."""
+    heat_mu_n: Array
+    """Decrease of the heat by an increase of mu_n."""
+    heat_ell: Array
+    """Decrease of the heat by an increase of the lattice energy of a unit of Z^(5/3)."""
+    mismatch: Array
+    """Energy by reading masses from several tables, beyond one table's, MeV."""
 
-    carry = place(*packet, (nuclide, dE, net.Y, in_use, full))
-    nuclide, dE, net_Y, _, full = place(*captor, carry)
-    return nuclide, dE, net._replace(Y=net_Y), full
+
+def zero_net(slots: int) -> Net:
+    """The net of nothing."""
+    zero = jnp.array(0.0)
+    return Net(jnp.zeros(slots), *[zero] * (len(Net._fields) - 1))
+
+
+def channel_net(c: Array, code: Array, g: Array, mismatch: Array, weight: Array, here: Surroundings) -> Net:
+    """What `weight` units of a channel of a nuclide do, but for the nuclides; g: affinity, MeV."""
+    dZ, k, Z, z53 = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c], nuclide_Z(code), jnp.asarray(Z53)
+    heated = weight * jnp.where(dZ < 0, here.heat_share, 1.0)
+    dz53 = z53[jnp.maximum(Z + dZ, 0)] - z53[Z]
+    nothing = jnp.zeros(here.Y.shape[0])
+    return Net(nothing, weight * k, -heated * g, heated * dZ, heated * k, heated * dz53, weight * mismatch)
+
+
+def fusion_net(parents: Array, k: Array, energy: Array, here: Surroundings) -> Net:
+    """What one fusion of the parents, (2,) codes, does, but for the nuclides; energy: that it releases, MeV."""
+    Z, z53, zero = nuclide_Z(parents), jnp.asarray(Z53), jnp.array(0.0)
+    dz53 = z53[jnp.minimum(jnp.sum(Z), Z53.size - 1)] - jnp.sum(z53[Z])
+    return Net(jnp.zeros(here.Y.shape[0]), jnp.asarray(k, float), energy, zero, jnp.asarray(k, float), dz53, zero)
+
+
+def plus(net: Net, other: Net, factor: Array) -> Net:
+    """net + factor other."""
+    return Net(*(a + factor * b for a, b in zip(net, other, strict=True)))
+
+
+def at_potentials(net: Net, before: Potentials, after: Potentials) -> Net:
+    """The net with the heat that it releases at the potentials `after`, if that is its heat at those `before`."""
+    change = net.heat_mu_e * (after.mu_e - before.mu_e) + net.heat_mu_n * (after.mu_n - before.mu_n)
+    return net._replace(heat=net.heat - change - net.heat_ell * (after.ell - before.ell))
 
 
 def change_of(nuclide: Array, net: Net) -> Sums:
-    """Change of the sums by a unit of a net."""
+    """Change of the sums over a composition by one unit of a net; nuclide: (slots,) codes."""
     return sums_of(nuclide, net.Y, net.Y_n)
 
 
-def stock_of(Y: Array, Y_n: Array, net: Net) -> tuple[Array, Array]:
-    """The amount of a net that uses up a nuclide or the free neutrons, and its slot (-1: neutrons)."""
+def largest_amount(Y: Array, Y_n: Array, net: Net) -> tuple[Array, Array]:
+    """The amount of a net that uses up a nuclide or the free neutrons, and the slot of that nuclide (-1: neutrons)."""
     used, used_n = net.Y < 0, net.Y_n < 0
     by_nuclide = jnp.where(used, Y / -jnp.where(used, net.Y, -1.0), jnp.inf)
     by_neutrons = jnp.where(used_n, Y_n / -jnp.where(used_n, net.Y_n, -1.0), jnp.inf)
@@ -61,46 +82,9 @@ def stock_of(Y: Array, Y_n: Array, net: Net) -> tuple[Array, Array]:
 
 
 def torque(change: Sums, sums: Sums) -> Array:
-    """Push of a net along the one degree of freedom that constant pressure leaves."""
-    return change.Y_e * sums.Y_n - change.Y_n * sums.Y_e
+    """How far a net pushes mu_e and mu_n along the one degree of freedom that constant pressure leaves them.
 
-
-def trigger_of(
-    choice: Choice, nuclide: Array, dE: Array, Y: Array, net: Net, member: Member, network: Network
-) -> Trigger:
-    """What the solver must know of a reaction."""
-    c = jnp.clip(choice.channel, 0, CHANNELS - 1)
-    dZ, k, z53 = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c], jnp.asarray(Z53)
-    Z = nuclide_Z(nuclide[choice.first])
-    parents = jnp.stack([choice.first, choice.second])
-    zero = jnp.array(0.0)
-    pair, ln_offset = PairConstants(zero, zero, zero), zero
-    if network.pairs is not None:
-        i, j = fusion_index(nuclide[parents])[0]
-        pair = PairConstants(*network.pairs[i, j])
-        ln_offset = jnp.where(choice.first == choice.second, jnp.log(0.5), 0.0) - member.ln_rate_scale
-    return Trigger(
-        fusion=choice.channel == CHANNELS,
-        dE=dE[c, choice.first],
-        dZ=dZ,
-        k=k,
-        dz53=z53[jnp.maximum(Z + dZ, 0)] - z53[Z],
-        pair=pair,
-        ln_offset=ln_offset,
-        Y=Y[parents],
-        net_Y=net.Y[parents],
-        ln_g_mdot=jnp.log(member.g_mdot),
-    )
-
-
-def bitten(solution: Solution, x: Array, start: Sums, change: Sums, at: Potentials, matter: eos.Matter) -> Array:
-    """The amount of a solution, made smaller until mu_e and mu_n change by no more than BITE; x: ln n_b at the start.
-
-    Between the start and the solution ln n_b is taken to be linear in the amount.
+    At constant pressure n_e dmu_e + n_n dmu_n = 0: two nets leave the potentials as they are if their torques add up
+    to zero. change: of the sums by one unit of the net; sums: of the composition.
     """
-    part = jnp.ones_like(x)
-    for _ in range(3):
-        then = potentials_of(jnp.exp(x + part * (solution.x - x)), start.plus(change, part * solution.d), matter)
-        moved = jnp.maximum(jnp.abs(then.mu_e - at.mu_e), jnp.abs(then.mu_n - at.mu_n))
-        part = jnp.where(moved > BITE, part * jnp.clip(0.8 * BITE / moved, 0.05, 1.0), part)
-    return part
+    return change.Y_e * sums.Y_n - change.Y_n * sums.Y_e

@@ -39,7 +39,7 @@ NEUTRONS = -1
 class StepRow(NamedTuple):
     """One step: the net that went, what determined how far, and the state after it; MeV, fm, per baryon.
 
-    The net of a step is that of its trigger plus `ratio` times `net2`, of a marginal reaction that opposes it.
+    The net of a step is that of its trigger plus `partner_units` times `net2`, of a marginal reaction that opposes it.
     """
 
     nuclide: Any
@@ -54,7 +54,7 @@ class StepRow(NamedTuple):
     """Free neutrons by one unit of the whole net."""
     net2_Y_n: Any
     """Free neutrons by one unit of the opposing reaction's net."""
-    ratio: Any
+    partner_units: Any
     """Units of the opposing reaction's net in the whole net; 0 without one."""
     first: Any
     """Code of the trigger's parent; -1 without a trigger."""
@@ -86,10 +86,27 @@ class StepRow(NamedTuple):
     """Heat since the first pressure, MeV per baryon."""
     grid_index: Any
     """Index of the pressure recorded after the step; -1 for none."""
-    deed: Any
-    """What the packet did before, where a step ends because it takes another way (`cascade.deed_of`); else 0."""
-    other_deed: Any
+    link: Any
+    """What the packet did before, where a step ends because it takes another cascade (`packet.of_link`); else 0."""
+    other_link: Any
     """What it does from there on; else 0."""
+
+    # names that sensitivity.recording has for them
+
+    @property
+    def ratio(self) -> Any:
+        """`partner_units`."""
+        return self.partner_units
+
+    @property
+    def deed(self) -> Any:
+        """`link`."""
+        return self.link
+
+    @property
+    def other_deed(self) -> Any:
+        """`other_link`."""
+        return self.other_link
 
 
 BY_SLOT = ("nuclide", "Y", "net", "net2")

@@ -1,4 +1,4 @@
-"""The state of a member of the slide engine, and what is recorded of its steps."""
+"""The state of a member of the slide engine, made of what a step looks at and what it has to remember."""
 
 from typing import NamedTuple
 
@@ -6,97 +6,108 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.interface import Account, Member, Settings, Stock, new_account
+from gpucrust.engine.interface import Account, Member, ReactionName, Settings, Stock, new_account, no_reaction
 from gpucrust.engine.network import Network, channel_row
-from gpucrust.engine.slide.cascade import Net, Walk, resting_walk, zero_net
-from gpucrust.engine.slide.events import Search, new_search
+from gpucrust.engine.slide.events import Bisection, new_bisection
+from gpucrust.engine.slide.net import Net, zero_net
+from gpucrust.engine.slide.packet import Packet, resting_packet
 from gpucrust.engine.slide.record import Amount
 from gpucrust.physics import eos
 from gpucrust.physics.potentials import Potentials, potentials_of, sums_of
 
 
-class Label(NamedTuple):
-    """A reaction by name: codes of the parents (equal but for fusions) and channel; -1 for none."""
+class Trial(NamedTuple):
+    """What is looked at: the stock after an amount of a net, at another pressure (a move) or at the same."""
 
-    first: Array
-    second: Array
-    channel: Array
+    moves: Array
+    """Whether it is a move in pressure; else a burn, or, with an amount of 0, the present state."""
+    P: Array
+    """Pressure, MeV fm^-3."""
+    ln_n_b: Array
+    """ln of the baryon density in fm^-3."""
+    amount: Array
+    """Units of the net, per baryon."""
+    net: Net
+    """What one unit does, an opposing partner's part included."""
+    trigger: ReactionName
+    """The reaction whose net it is."""
+    reacts: Array
+    """Whether there is such a reaction; else composition is frozen."""
+    marginal: Array
+    """Whether the amount is the one that leaves the trigger marginal."""
+    partner_units: Array
+    """Units of the partner's net in one unit of this net."""
+    amount_kind: Array
+    """What determines the amount, an `Amount`."""
+    limit: Array
+    """Slot of the nuclide that the net uses up first; -1 for the free neutrons."""
+    tries: Array
+    """Times that it has been improved, or taken back from beyond a threshold."""
+
+
+class Start(NamedTuple):
+    """Where the trial begins."""
+
+    bisection: Bisection
+    """Of the present move."""
+    potentials: Potentials
+    """Potentials of the present state."""
+    ln_time_ratio: Array
+    """(pairs,) ln(tau/t_acc) of fusions where the last move began; inf where impossible."""
+
+
+class Memory(NamedTuple):
+    """What has burned."""
+
+    regulated: Array
+    """(pairs,) fusions that have burned, and not been slow since with plenty of both parents. What a slide makes of
+    their parents may fuse whenever there is a little of it: that ends no move."""
+    partner: ReactionName
+    """The reaction that the last move or burn has left marginal: it may oppose the next one."""
+    partner_net: Net
+    """Its net."""
+    last_channel: ReactionName
+    """The last channel that a burn has left marginal."""
+    last_fusion: ReactionName
+    """The last fusion that burned."""
 
 
 class SlideState(NamedTuple):
-    """A member on its way; a pytree of arrays. The trial is `d` of `net` from here, at P_trial."""
+    """A member on its way; a pytree of arrays."""
 
     stock: Stock
-    P: Array  # MeV fm^-3
-    # trial
-    moving: Array
-    P_trial: Array
-    x: Array  # ln n_b
-    d: Array
-    net: Net
-    slider: Label
-    slides: Array
-    root: Array  # the slider is marginal at the trial
-    ratio_of_partner: Array  # of the partner's net in this net
-    amount_kind: Array
-    limit: Array  # slot that the net uses up first, -1 for neutrons
-    rounds: Array
-    search: Search
-    at: Potentials  # where the move began
-    ratio: Array  # (pairs,) ln(tau/t_acc) there
-    regulated: Array  # (pairs,) has burned, and has not been slow since with plenty of both parents
-    # memory of burns
-    partner: Label
-    partner_net: Net
-    last_channel: Label
-    last_fusion: Label
-    walk: Walk
+    P: Array
+    """Pressure, MeV fm^-3."""
+    trial: Trial
+    start: Start
+    memory: Memory
+    packet: Packet
+    """The packet under way, of what the trial shows to react, if one is."""
     account: Account
 
 
-def no_label() -> Label:
-    """The name of no reaction."""
-    return Label(*(jnp.array(-1) for _ in range(3)))
-
-
-def is_same(a: Label, b: Label) -> Array:
-    """Whether two names are of one reaction."""
-    return (a.first == b.first) & (a.second == b.second) & (a.channel == b.channel)
-
-
-def initial_slide(member: Member, network: Network, settings: Settings, with_ways: bool) -> SlideState:
-    """The ash at the lowest pressure of the grid, with nothing burned yet; with_ways: packets remember their deeds."""
+def initial_slide(member: Member, network: Network, settings: Settings, with_cascades: bool) -> SlideState:
+    """The ash at the lowest pressure of the grid, with nothing burned yet; with_cascades: packets remember them."""
     slots = member.Y.shape[0]
+    pairs = slots * (slots + 1) // 2
     P, zero, count, no = network.pressures[0], jnp.array(0.0), jnp.array(0), jnp.array(False)
     sums = sums_of(member.nuclide, member.Y, zero)
     guess = eos.cold_density_guess(P, sums.Y_e)
     n_b = eos.density_at_pressure(P, sums.mixture, settings.matter, guess, 15)
     dE = jax.vmap(lambda code: channel_row(code, member.model, network, member.errors)[0])(member.nuclide).T
     on_edge = jnp.any(network.edge[member.model, member.nuclide] & (member.Y > 0))
-    net, walk = zero_net(slots), resting_walk(member.nuclide[0], slots, with_ways)
+    nothing, packet = zero_net(slots), resting_packet(member.nuclide[0], slots, with_cascades)
+    frozen = jnp.array(int(Amount.NONE))
     return SlideState(
         stock=Stock(nuclide=member.nuclide, Y=member.Y, dE=dE, Y_n=zero),
         P=P,
-        moving=no,
-        P_trial=P,
-        x=jnp.log(n_b),
-        d=zero,
-        net=net,
-        slider=no_label(),
-        slides=no,
-        root=no,
-        ratio_of_partner=zero,
-        amount_kind=jnp.array(int(Amount.NONE)),
-        limit=count,
-        rounds=count,
-        search=new_search(P, walk.way),
-        at=potentials_of(n_b, sums, settings.matter),
-        ratio=jnp.full(slots * (slots + 1) // 2, jnp.inf),
-        regulated=jnp.zeros(slots * (slots + 1) // 2, bool),
-        partner=no_label(),
-        partner_net=net,
-        last_channel=no_label(),
-        last_fusion=no_label(),
-        walk=walk,
+        trial=Trial(no, P, jnp.log(n_b), zero, nothing, no_reaction(), no, no, zero, frozen, count, count),
+        start=Start(
+            bisection=new_bisection(P, packet.cascade),
+            potentials=potentials_of(n_b, sums, settings.matter),
+            ln_time_ratio=jnp.full(pairs, jnp.inf),
+        ),
+        memory=Memory(jnp.zeros(pairs, bool), no_reaction(), nothing, no_reaction(), no_reaction()),
+        packet=packet,
         account=new_account(member.Y, on_edge),
     )

@@ -8,9 +8,9 @@ import pytest
 
 from ensembles import ASHES, G_MDOT, members, take
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.engine import ensemble as ensemble_module
-from gpucrust.engine import lanes
-from gpucrust.engine.chunk import step as stepper_module
+from gpucrust.engine import evolution as evolution_module
+from gpucrust.engine import inputs, lanes
+from gpucrust.engine.chunk import bookkeeping
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.inputs import Physics, Problem
 from gpucrust.engine.interface import TraceRow
@@ -21,7 +21,7 @@ from gpucrust.status import Status
 
 MODELS = ("FRDM95+DZ31", "HFB21+DZ31", "DZ31")
 TRACE = 50_000
-Stepper = partial(ensemble_module.Stepper, engine="chunk")
+Stepper = partial(inputs.Stepper, engine="chunk")
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_failures_are_values_and_disturb_no_neighbour(models):
 
 
 def test_more_segments_than_there_is_room_for_are_a_status(models, monkeypatch):
-    for module in (stepper_module, ensemble_module, lanes):
+    for module in (bookkeeping, evolution_module, lanes):
         monkeypatch.setattr(module, "MAX_SEGMENTS", 3)
     pressures = np.geomspace(1e27, 6e29, 20)  # four electron captures of 56Fe and its daughters
     result = evolve(members(1, 1), Problem(models[:1], [ASHES["Fe56"]], pressures, Physics(), Stepper(0.01)))

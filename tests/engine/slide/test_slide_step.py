@@ -11,13 +11,14 @@ from ensembles import ASHES, G_MDOT, members, take
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.engine import batch as crews_module
 from gpucrust.engine import ensemble as ensemble_module
+from gpucrust.engine import evolution as evolution_module
 from gpucrust.engine import lanes
 from gpucrust.engine.ensemble import evolve, evolve_each
 from gpucrust.engine.evolution import recorded_steps
 from gpucrust.engine.inputs import Physics, Problem, Stepper
 from gpucrust.engine.slide import bookkeeping as account
-from gpucrust.engine.slide.events import PER_LN_P
-from gpucrust.engine.slide.state import SAME_P
+from gpucrust.engine.slide.events import AFFINITY_PER_LN_P
+from gpucrust.engine.slide.record import Move
 from gpucrust.masses import load_model
 from gpucrust.physics import eos
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
@@ -80,7 +81,7 @@ class Path:
         channel = np.clip(self.channel, 0, CHANNELS - 1)
         self.dZ, self.k = CHANNEL_DZ[channel], CHANNEL_K[channel]
         # steps, from the second: between two entries of the record
-        self.burns = self.pressure_kind[1:] == SAME_P
+        self.burns = self.pressure_kind[1:] == Move.BURN
         self.rises = np.diff(self.P) > 0
         self.slides = self.rises & (self.channel[1:] >= 0) & (self.channel[1:] < CHANNELS)
 
@@ -216,7 +217,9 @@ def test_the_lattice_moves_a_threshold_by_the_closed_form(lattice_paths):
     shift = K * path.n_e[capture - 1] ** (1 / 3) * (24 ** (5 / 3) - 23 ** (5 / 3) + 24 ** (2 / 3) / 3)
     assert shift > 0.2
     beyond = path.mu_e[capture - 1] - (path.masses[23, 33] - path.masses[24, 32]) - shift
-    assert 0 < beyond < PER_LN_P * Stepper().landed - THRESHOLD  # a move ends that far behind a threshold at most
+    assert (
+        0 < beyond < AFFINITY_PER_LN_P * Stepper().landed - THRESHOLD
+    )  # a move ends that far behind a threshold at most
 
 
 @pytest.mark.parametrize(
@@ -273,7 +276,7 @@ def test_a_crust_of_too_many_segments_ends_and_disturbs_no_neighbour(crusts, mon
     """With room for as many as half of the crusts have: the others end when theirs is full."""
     counts = np.sum(~np.isnan(crusts.segments[:, :, 0]), axis=1)
     room = int(np.median(counts))
-    for module in (account, ensemble_module, lanes):
+    for module in (account, evolution_module, lanes):
         monkeypatch.setattr(module, "MAX_SEGMENTS", room)
     try:
         jax.clear_caches()
