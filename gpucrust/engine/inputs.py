@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpucrust.constants import DYN_PER_CM2
+from gpucrust.constants import DYN_PER_CM2, NEUTRON_MATTER
 from gpucrust.engine.interface import Engine, Member, Settings
 from gpucrust.engine.network import MassErrors, member_key
 from gpucrust.masses import MassModel
@@ -105,7 +105,7 @@ def batch_members(members: Members, problem: Problem) -> Member:
 
 def matter_of(physics: Physics) -> Matter:
     """What the equation of state depends on, as arrays for the device."""
-    return Matter(jnp.array(eos.NEUTRON_MATTER[physics.neutron_eos]), jnp.array(float(physics.lattice)))
+    return Matter(jnp.array(NEUTRON_MATTER[physics.neutron_eos]), jnp.array(float(physics.lattice)))
 
 
 def settings_of(physics: Physics, stepper: Stepper, engine: Engine) -> Settings:

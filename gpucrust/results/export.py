@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from gpucrust.constants import ATOMIC_MASS_UNIT, DYN_PER_CM2, ELECTRON_MASS
+from gpucrust.constants import ATOMIC_MASS_UNIT, DYN_PER_CM2, ELECTRON_MASS, NEUTRON_MATTER
 from gpucrust.engine.chunk.one_component import gibbs_energy
 from gpucrust.masses import BUILDERS, load_model
 from gpucrust.nuclide import parse_nuclide
@@ -185,15 +185,15 @@ def energy_density(crust: xr.Dataset) -> np.ndarray:
     """
     sweep = json.loads(crust.attrs["sweep"])
     name, physics = str(crust.mass_model.values), sweep["physics"]
-    if physics["neutron_eos"] not in eos.NEUTRON_MATTER:
-        raise ExportError(f"neutron matter '{physics['neutron_eos']}' of this crust is not in eos.NEUTRON_MATTER here")
+    if physics["neutron_eos"] not in NEUTRON_MATTER:
+        raise ExportError(f"neutron matter '{physics['neutron_eos']}' of this crust is not in NEUTRON_MATTER here")
     masses = load_model(name if name in BUILDERS else "DZ31", ame=physics["ame"]).mixed
     ash = {parse_nuclide(k): x for k, x in sweep["ash"][str(crust.ash.values)].items()}
     Z, N, X = (np.array(column) for column in zip(*((Z, N, x) for (Z, N), x in ash.items()), strict=True))
     Y = X / (Z + N)
     P, n_b = crust.pressure.values / DYN_PER_CM2, crust.n_b.values
     with jax.enable_x64(True):
-        matter = eos.Matter(eos.NEUTRON_MATTER[physics["neutron_eos"]], float(physics["lattice"]))
+        matter = eos.Matter(NEUTRON_MATTER[physics["neutron_eos"]], float(physics["lattice"]))
         mixture = eos.Mixture(np.sum(Z * Y), 0.0, np.sum(np.asarray(z53(Z)) * Y))
         n_ash = eos.density_at_pressure(P[0], mixture, matter, eos.cold_density_guess(P[0], mixture.Y_e), 40)
         g_ash = ATOMIC_MASS_UNIT + float(gibbs_energy(np.sum(Y * masses[Z, N]), n_ash, mixture, matter))
