@@ -12,7 +12,6 @@ from gpucrust.engine.interface import Engine, Member, Settings
 from gpucrust.engine.network import MassErrors, member_key
 from gpucrust.masses import MassModel
 from gpucrust.nuclide import Z_MAX, nuclide_code
-from gpucrust.physics import eos
 from gpucrust.physics.eos import Matter
 
 
