@@ -7,30 +7,37 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust.constants import NEUTRON_EXCESS
 from gpucrust.nuclide import Z_MAX, nuclide_Z
 from gpucrust.physics import eos, reactions
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
 
-Z53 = np.arange(Z_MAX + 2.0) ** (5 / 3)
+Z53 = np.arange(Z_MAX + 1.0 + max(0, CHANNEL_DZ.max())) ** (5 / 3)
+"""Z^(5/3) by charge number, up to that of a daughter of the heaviest nuclides of the chart."""
 
 
 class Potentials(NamedTuple):
     """Gibbs energy of an electron, a free neutron and a unit of Z^(5/3); scalars, MeV."""
 
-    mu_e: Array  # with the lattice's part, rest mass included
-    mu_n: Array  # counted from m_u
-    ell: Array  # of the lattice, per unit of Z^(5/3)
+    mu_e: Array
+    """Of an electron, with its rest mass and its part of the lattice energy."""
+    mu_n: Array
+    """Of a free neutron, counted from m_u."""
+    ell: Array
+    """Of the lattice, per unit of Z^(5/3)."""
 
 
 class Sums(NamedTuple):
     """Sums over a composition, per baryon; linear in the abundances."""
 
     Y_e: Array
+    """Electrons, sum Z_i Y_i."""
     Y_n: Array
+    """Free neutrons."""
     Y_z53: Array
-    Y: Array  # nuclei
+    """Sum Z_i^(5/3) Y_i, for the lattice."""
+    Y: Array
+    """Nuclei, sum Y_i."""
 
     def plus(self, change: "Sums", amount: ArrayLike) -> "Sums":
         """These sums after `amount` of a change; free neutrons cannot fall below zero."""
@@ -50,20 +57,32 @@ def sums_of(nuclide: Array, Y: Array, Y_n: Array) -> Sums:
 
 
 def potentials_of(n_b: Array, sums: Sums, matter: Matter) -> Potentials:
-    """Potentials at density n_b, fm^-3 (the terms of `reactions.affinity` for an infinitesimal amount)."""
-    n_e = n_b * sums.Y_e
-    ell = reactions.lattice_chemical_potential(n_e, matter)
-    return Potentials(
-        mu_e=eos.electron_chemical_potential(n_e) + ell * sums.Y_z53 / sums.Y_e / 3,
-        mu_n=NEUTRON_EXCESS + eos.neutron_chemical_potential(n_b * sums.Y_n, matter),
-        ell=ell,
-    )
+    """Potentials at density n_b, fm^-3."""
+    return Potentials(*reactions.chemical_potentials(n_b, sums.mixture, matter))
+
+
+def tabulated_z53_change(Z: Array, dZ: Array | int) -> Array:
+    """`reactions.z53_change` from the table Z53: of charge numbers that are integers, without cube roots."""
+    z53 = jnp.asarray(Z53)
+    return z53[jnp.maximum(Z + dZ, 0)] - z53[Z]
 
 
 def channel_affinities(dE: Array, Z: Array, at: Potentials) -> Array:
-    """Gibbs energy change per reaction of an infinitesimal amount, MeV: (12, ...) for dE (12, ...), Z (...)."""
+    """Affinities of all channels of nuclides, MeV: Gibbs energy change per reaction of an infinitesimal amount.
+
+    dE: (channels, ...) energies of the channels, MeV; Z: (...) charge numbers; returns (channels, ...).
+    """
     shape = (-1,) + (1,) * jnp.ndim(Z)
     dZ, k = CHANNEL_DZ.reshape(shape), CHANNEL_K.reshape(shape)
-    z53 = jnp.asarray(Z53)
-    captured, decayed = (z53[jnp.maximum(Z + change, 0)] - z53[Z] for change in (-1, 1))
-    return dE + dZ * at.mu_e + k * at.mu_n + jnp.where(dZ < 0, captured, jnp.where(dZ > 0, decayed, 0.0)) * at.ell
+    dz53: Array | float = 0.0
+    for change in sorted(set(CHANNEL_DZ.tolist()) - {0}, reverse=True):
+        dz53 = jnp.where(dZ == change, tabulated_z53_change(Z, change), dz53)
+    return dE + dZ * at.mu_e + k * at.mu_n + dz53 * at.ell
+
+
+def gibbs_energy(E: ArrayLike, n_b: Array, mixture: Mixture, matter: Matter) -> Array:
+    """Gibbs energy per baryon less m_u, MeV; E: sum of the nuclei's masses less A m_u, per baryon."""
+    _, mu_n, ell = reactions.chemical_potentials(n_b, mixture, matter)
+    lattice = 4 / 3 * ell * mixture.Y_z53
+    electrons = mixture.Y_e * eos.electron_chemical_potential(n_b * jnp.asarray(mixture.Y_e))
+    return jnp.asarray(E) + electrons + mixture.Y_n * mu_n + lattice
