@@ -9,7 +9,7 @@ from jax import Array
 from gpucrust.constants import RHO_PER_N_B
 from gpucrust.engine.interface import Y_REACTS
 from gpucrust.engine.network import Network, fusion_index, fusion_product, nuclide_energy
-from gpucrust.nuclide import N_STRIDE, nuclide_Z
+from gpucrust.nuclide import nuclide_code, nuclide_N, nuclide_Z
 from gpucrust.physics import pycno, reactions
 from gpucrust.physics.eos import Mixture
 
@@ -89,8 +89,8 @@ def fuse(
 
     mu_n is counted from m_u; ell: `reactions.lattice_chemical_potential`.
     """
-    Z, N = nuclide_Z(parents), parents % N_STRIDE
-    kept, E_products = fusion_product(jnp.sum(Z), jnp.sum(N), mu_n, model, network, errors)
+    Z, N = nuclide_Z(parents), nuclide_N(parents)
+    N_product, E_products = fusion_product(jnp.sum(Z), jnp.sum(N), mu_n, model, network, errors)
     E_parents = jnp.sum(nuclide_energy(parents, model, network, errors))
     lattice = ell * (jnp.sum(reactions.z53(Z)) - reactions.z53(jnp.sum(Z)))
-    return jnp.sum(Z) * N_STRIDE + kept, jnp.sum(N) - kept, E_parents - E_products + lattice
+    return nuclide_code(jnp.sum(Z), N_product), jnp.sum(N) - N_product, E_parents - E_products + lattice

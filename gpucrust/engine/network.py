@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.masses.registry import MassModel, Origin
-from gpucrust.nuclide import N_MAX, N_STRIDE, Z_MAX, nuclide_Z
+from gpucrust.nuclide import N_MAX, N_STRIDE, Z_MAX, daughter_code, nuclide_code, nuclide_N, nuclide_Z
 from gpucrust.physics import pycno, reactions
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
 from gpucrust.support.minimum import first_minimum
@@ -110,7 +110,7 @@ def _fusing() -> tuple[np.ndarray, np.ndarray]:
 
 def fusion_index(code: ArrayLike) -> tuple[Array, Array]:
     """Row of a nuclide in the pair table, and whether it has one."""
-    Z, N = nuclide_Z(code), jnp.asarray(code) % N_STRIDE
+    Z, N = nuclide_Z(code), nuclide_N(jnp.asarray(code))
     fuses = (Z >= pycno.Z_LIGHTEST) & (Z <= pycno.Z_HEAVIEST) & (N < FUSION_N)
     return jnp.where(fuses, (Z - pycno.Z_LIGHTEST) * FUSION_N + N, 0), fuses
 
@@ -145,7 +145,7 @@ def channel_row(code: Array, model: Array, network: Network, errors: Array | Non
     mixed = row if network.dE_mixed is None else network.dE_mixed[model, code]
     if errors is None:
         return row, mixed
-    daughters = code + CHANNEL_DZ * N_STRIDE - CHANNEL_DZ - CHANNEL_K
+    daughters = daughter_code(code, CHANNEL_DZ, CHANNEL_K)
     of_parent, of_daughters = mass_error(code, errors), mass_error(daughters, errors)
     bits = network.theory_row[model, code]
     row = row + (bits // 2) * of_daughters - (bits % 2) * of_parent
@@ -168,7 +168,7 @@ def fusion_product(
 
     It sets free the number of neutrons that makes M(Z, A - k) + k mu_n least. mu_n is counted from m_u.
     """
-    kept = jnp.arange(N_STRIDE)
-    E = nuclide_energy(Z * N_STRIDE + kept, model, network, errors)
-    total = jnp.where(kept <= N, E + (N - kept) * mu_n, jnp.inf)
+    N_product = jnp.arange(N_STRIDE)
+    E = nuclide_energy(nuclide_code(Z, N_product), model, network, errors)
+    total = jnp.where(N_product <= N, E + (N - N_product) * mu_n, jnp.inf)
     return first_minimum(total)

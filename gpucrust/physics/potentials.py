@@ -5,15 +5,14 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from gpucrust.constants import NEUTRON_EXCESS
 from gpucrust.nuclide import Z_MAX, nuclide_Z
 from gpucrust.physics import eos, reactions
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
-from gpucrust.support.shapes import Channels, Codes, Numbers, Scalar, SlotCodes, Slots
+from gpucrust.support.shapes import Channels, Codes, Floats, IntLike, Numbers, Scalar, SlotCodes, Slots
 
-Z53 = np.arange(Z_MAX + 2.0) ** (5 / 3)
-"""(62,) Weight Z^(5/3) of a nucleus in the lattice energy by Z: up to that of a daughter of the heaviest nuclei."""
+Z53 = np.arange(Z_MAX + 1.0 + max(0, CHANNEL_DZ.max())) ** (5 / 3)
+"""Z^(5/3) by charge number, up to that of a daughter of the heaviest nuclides of the chart."""
 
 
 class Potentials(NamedTuple):
@@ -57,20 +56,32 @@ def sums_of(nuclide: SlotCodes, Y: Slots, Y_n: Scalar) -> Sums:
 
 
 def potentials_of(n_b: Scalar, sums: Sums, matter: Matter) -> Potentials:
-    """Potentials at density n_b, fm^-3 (the terms of `reactions.affinity` for an infinitesimal amount)."""
-    n_e = n_b * sums.Y_e
-    ell = reactions.lattice_chemical_potential(n_e, matter)
-    return Potentials(
-        mu_e=eos.electron_chemical_potential(n_e) + ell * sums.Y_z53 / sums.Y_e / 3,
-        mu_n=NEUTRON_EXCESS + eos.neutron_chemical_potential(n_b * sums.Y_n, matter),
-        ell=ell,
-    )
+    """Potentials at density n_b, fm^-3."""
+    return Potentials(*reactions.chemical_potentials(n_b, sums.mixture, matter))
+
+
+def tabulated_z53_change(Z: Codes, dZ: IntLike) -> Floats:
+    """`reactions.z53_change` from the table Z53: of charge numbers that are integers, without cube roots."""
+    z53 = jnp.asarray(Z53)
+    return z53[jnp.maximum(Z + dZ, 0)] - z53[Z]
 
 
 def channel_affinities(dE: Channels, Z: Codes, at: Potentials) -> Channels:
-    """Gibbs energy change per reaction of an infinitesimal amount, MeV: (12, ...) for dE (12, ...), Z (...)."""
+    """Affinities of all channels of nuclides, MeV: Gibbs energy change per reaction of an infinitesimal amount.
+
+    dE: (channels, ...) energies of the channels, MeV; Z: (...) charge numbers; returns (channels, ...).
+    """
     shape = (-1,) + (1,) * jnp.ndim(Z)
     dZ, k = (change.reshape(shape).astype(float) for change in (CHANNEL_DZ, CHANNEL_K))
-    z53 = jnp.asarray(Z53)
-    captured, decayed = ((z53[jnp.maximum(Z + change, 0)] - z53[Z])[None] for change in (-1, 1))
-    return dE + dZ * at.mu_e + k * at.mu_n + jnp.where(dZ < 0, captured, jnp.where(dZ > 0, decayed, 0.0)) * at.ell
+    dz53: Floats = jnp.zeros((1,) * dE.ndim)
+    for change in sorted(set(CHANNEL_DZ.tolist()) - {0}, reverse=True):
+        dz53 = jnp.where(dZ == change, tabulated_z53_change(Z, change)[None], dz53)
+    return dE + dZ * at.mu_e + k * at.mu_n + dz53 * at.ell
+
+
+def gibbs_energy(E: Numbers, n_b: Numbers, mixture: Mixture, matter: Matter) -> Floats:
+    """Gibbs energy per baryon less m_u, MeV; E: sum of the nuclei's masses less A m_u, per baryon."""
+    _, mu_n, ell = reactions.chemical_potentials(n_b, mixture, matter)
+    lattice = 4 / 3 * ell * mixture.Y_z53
+    electrons = jnp.asarray(mixture.Y_e) * eos.electron_chemical_potential(n_b * jnp.asarray(mixture.Y_e))
+    return jnp.asarray(E) + electrons + mixture.Y_n * mu_n + lattice

@@ -87,6 +87,11 @@ def z53(Z: Numbers) -> Floats:
     return jnp.asarray(Z, float) * root**2
 
 
+def z53_change(Z: Numbers, dZ: Numbers) -> Floats:
+    """Change of a nucleus's weight in the lattice energy when its charge number changes by dZ; arguments broadcast."""
+    return z53(jnp.maximum(jnp.asarray(Z) + dZ, 0)) - z53(Z)
+
+
 @needs_x64
 def affinity(
     dE: Numbers,
@@ -116,11 +121,10 @@ def affinity(
     dE, dZ, k, n_b = (jnp.asarray(x, float) for x in (dE, dZ, k, n_b))
     n_e, n_n = n_b * Y_e, n_b * Y_n
     e, a = eos.electron_stiffness(n_e), eos.neutron_stiffness(n_n, matter)
-    ell = lattice_chemical_potential(n_e, matter)
+    half_way = mixture._replace(Y_n=jnp.maximum(Y_n + k * amount / 2, 0.0))
+    mu_e, mu_n, ell = chemical_potentials(n_b, half_way, matter)
     ell_S = ell * mixture.Y_z53 / Y_e
 
-    mu_e = eos.electron_chemical_potential(n_e) + ell_S / 3
-    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(n_b * jnp.maximum(Y_n + k * amount / 2, 0.0), matter)
     dP = dZ * (e + ell_S / 9) + k * a + dz53 * ell / 3  # v.P_x/n_b
     curvature = (
         dZ**2 * (e - (2 / 9) * ell_S) / Y_e
@@ -128,6 +132,20 @@ def affinity(
         - n_b * dP**2 / eos.pressure_slope(n_b, mixture, matter)
     )
     return dE + dZ * mu_e + k * mu_n + dz53 * ell + amount / 2 * curvature
+
+
+@needs_x64
+def chemical_potentials(n_b: Numbers, mixture: Mixture, matter: Matter) -> tuple[Floats, Floats, Floats]:
+    """Gibbs energy that an electron, a free neutron and a unit of Z^(5/3) of a nucleus add, MeV; arguments broadcast.
+
+    mu_e, with rest mass and with what the electron adds to the lattice energy, ell sum n_i Z_i^(5/3)/(3 n_e); mu_n,
+    counted from m_u; ell, `lattice_chemical_potential`.
+    """
+    n_b, Y_e, Y_n = (jnp.asarray(x) for x in (n_b, mixture.Y_e, mixture.Y_n))
+    n_e = n_b * Y_e
+    ell = lattice_chemical_potential(n_e, matter)
+    mu_e = eos.electron_chemical_potential(n_e) + ell * mixture.Y_z53 / Y_e / 3
+    return mu_e, NEUTRON_EXCESS + eos.neutron_chemical_potential(n_b * Y_n, matter), ell
 
 
 @needs_x64

@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 
 from gpucrust.constants import ATOMIC_MASS_UNIT, DYN_PER_CM2, ELECTRON_MASS, NEUTRON_MATTER
-from gpucrust.engine.chunk.one_component import gibbs_energy
 from gpucrust.masses import BUILDERS, load_model
 from gpucrust.nuclide import parse_nuclide
 from gpucrust.physics import eos
+from gpucrust.physics.potentials import gibbs_energy
 from gpucrust.physics.reactions import z53
 from gpucrust.results.summary import HAS_RESULT, axis_text
 from gpucrust.schema import AXES

@@ -20,6 +20,8 @@ ScalarLike = Real[ArrayLike, ""]
 """One real number, Python's, NumPy's or JAX's."""
 Pressures = Float64[ArrayLike, "n"]
 """float64 pressures, one after the other."""
+IntLike = Int[ArrayLike, "*#shape"]
+"""Integers that broadcast with the shapes of the other arguments."""
 Codes = Int[Array, "*shape"]
 """Integers that stand for nuclides, or count protons, neutrons."""
 Slots = Float64[Array, "slots"]

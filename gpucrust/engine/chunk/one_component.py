@@ -14,29 +14,22 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust.constants import NEUTRON_EXCESS
 from gpucrust.engine.chunk.conversion import Conversion
 from gpucrust.engine.chunk.state import ChunkState
 from gpucrust.engine.chunk.urgent import Reaction
 from gpucrust.engine.interface import Y_REACTS, Member, Settings
 from gpucrust.engine.network import Network, channel_row, nuclide_energy
-from gpucrust.nuclide import N_STRIDE, nuclide_Z
+from gpucrust.engine.urgency import most_urgent
+from gpucrust.nuclide import daughter_code, nuclide_Z
 from gpucrust.physics import eos, reactions
 from gpucrust.physics.eos import Matter, Mixture
+from gpucrust.physics.potentials import gibbs_energy
 from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS
 
 CHANNEL_OPEN = ((CHANNEL_DZ == 0) & (CHANNEL_K > 0)) | ((CHANNEL_DZ == -1) & (CHANNEL_K == 0))
 """Electrons are captured one by one, neutrons set free by their own reaction: the thresholds of 1990."""
 JUMP_ITERATIONS = 15
 """Of Newton's method for the density behind a jump, from a guess of unchanged electron density."""
-
-
-def gibbs_energy(E: ArrayLike, n_b: Array, mixture: Mixture, matter: Matter) -> Array:
-    """Gibbs energy per baryon less m_u, MeV; E: sum of the nuclei's masses less A m_u, per baryon."""
-    n_e, n_n = n_b * jnp.asarray(mixture.Y_e), n_b * jnp.asarray(mixture.Y_n)
-    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(n_n, matter)
-    lattice = 4 / 3 * reactions.lattice_chemical_potential(n_e, matter) * mixture.Y_z53
-    return jnp.asarray(E) + mixture.Y_e * eos.electron_chemical_potential(n_e) + mixture.Y_n * mu_n + lattice
 
 
 def density_after(P: Array, n_b: Array, before: Mixture, after: Mixture, matter: Matter) -> Array:
@@ -85,12 +78,11 @@ def convert_all(
     def with_next(code: Array, free: Array, G: Array) -> tuple[Array, ...]:
         """(code, free, G), the same after the channel that goes next, and whether any does."""
         defined = jnp.isfinite(channel_row(code, member.model, network, member.errors)[0])
-        daughters = code + dZ * (N_STRIDE - 1) - k
+        daughters = daughter_code(code, dZ, k)
         after = gibbs_energy_of(jnp.where(defined, daughters, code), free + k)
         pairs_up = (dZ == 0) | (nuclide_Z(code) % 2 == 1)
         allowed = defined & CHANNEL_OPEN & pairs_up & (after < G)
-        lowest = jnp.min(jnp.where(allowed, CHANNEL_CLASS, jnp.inf))
-        best = jnp.argmin(jnp.where(allowed & (CHANNEL_CLASS == lowest), after, jnp.inf))
+        _, best, _ = most_urgent(allowed, after, CHANNEL_CLASS)
         return code, free, G, daughters[best], free + k[best], after[best], jnp.any(allowed)
 
     begin = with_next(reaction.daughter, reaction.k, gibbs_energy_of(reaction.daughter, reaction.k))

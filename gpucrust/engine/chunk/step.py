@@ -34,7 +34,7 @@ def micro_step(
     matter = settings.matter
     mixture = mixture_of(state.stock.nuclide, state.stock.Y, state.stock.Y_n)
     Z, dZ, k = nuclide_Z(state.stock.nuclide), CHANNEL_DZ[:, None], CHANNEL_K[:, None]
-    dz53 = reactions.z53(jnp.maximum(Z + dZ, 0)) - reactions.z53(Z)
+    dz53 = reactions.z53_change(Z, dZ)
     amount, possible = conversion.amounts(state, member)
     g = conversion.affinity(state.stock.dE, dZ, k, dz53, amount, state.n_b, mixture, matter)
 

@@ -2,19 +2,18 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.constants import NEUTRON_EXCESS
+from gpucrust.engine import urgency
 from gpucrust.engine.chunk.state import ChunkState
 from gpucrust.engine.fusion import Fusions, fuse
 from gpucrust.engine.interface import Member, Settings
 from gpucrust.engine.network import Network
-from gpucrust.nuclide import N_STRIDE
-from gpucrust.physics import eos, reactions
-from gpucrust.physics.eos import Matter, Mixture
-from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, FAST_FUSION, SLOW_FUSION
+from gpucrust.nuclide import daughter_code
+from gpucrust.physics import reactions
+from gpucrust.physics.eos import Mixture
+from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K
 
 
 class Reaction(NamedTuple):
@@ -35,15 +34,14 @@ def most_urgent_channel(state: ChunkState, amount: Array, g: Array, allowed: Arr
 
     amount, g, allowed: (12, slots). Ties go to the lowest channel index.
     """
-    lowest = jnp.min(jnp.where(allowed, CHANNEL_CLASS[:, None], jnp.inf))
-    flat = jnp.argmin(jnp.where(allowed & (CHANNEL_CLASS[:, None] == lowest), g, jnp.inf))
+    lowest, flat, _ = urgency.most_urgent(allowed, g, CHANNEL_CLASS[:, None])
     channel, slot = flat // g.shape[1], flat % g.shape[1]
     dZ, k = jnp.asarray(CHANNEL_DZ)[channel], jnp.asarray(CHANNEL_K)[channel]
     reaction = Reaction(
         first=slot,
         second=slot,
         channel=channel,
-        daughter=state.stock.nuclide[slot] + dZ * N_STRIDE - dZ - k,
+        daughter=daughter_code(state.stock.nuclide[slot], dZ, k),
         k=k,
         amount=amount[channel, slot],
         energy=-g[channel, slot],
@@ -65,29 +63,15 @@ def fastest_fusion(
 
     ln_tau: (pairs,) ln of burn times in s. The class is inf if there is no such fusion.
     """
-    matter: Matter = settings.matter
-    mu_n = NEUTRON_EXCESS + eos.neutron_chemical_potential(state.n_b * state.stock.Y_n, matter)
-    ell = reactions.lattice_chemical_potential(state.n_b * mixture.Y_e, matter)
+    potentials = reactions.chemical_potentials(state.n_b, mixture, settings.matter)
     first, second = jnp.asarray(fusions.first), jnp.asarray(fusions.second)
-    burning = fusions.possible & (ln_tau < jnp.log(state.P / member.g_mdot))
 
-    def products(pair: Array) -> tuple[Array, Array, Array]:
+    def product_of(pair: Array) -> tuple[Array, Array, Array]:
         parents = jnp.stack([state.stock.nuclide[first[pair]], state.stock.nuclide[second[pair]]])
-        return fuse(parents, mu_n, ell, member.model, network, member.errors)
+        return fuse(parents, *potentials[1:], member.model, network, member.errors)
 
-    # Nearly always the fastest pair releases energy and the loop runs once; a pair that does not is passed over.
-    def try_next(carry: tuple) -> tuple:
-        left = carry[0]
-        pair = jnp.argmin(jnp.where(left, ln_tau, jnp.inf))
-        return left & (jnp.arange(left.shape[0]) != pair), pair, *products(pair)
-
-    def search_goes_on(carry: tuple) -> Array:
-        return jnp.any(carry[0]) & (carry[-1] <= 0)
-
-    zero = jnp.array(0)
-    _, pair, daughter, k, energy = jax.lax.while_loop(
-        search_goes_on, try_next, (burning, zero, zero, zero, jnp.array(0.0))
-    )
+    burning = fusions.possible & (ln_tau < jnp.log(state.P / member.g_mdot))
+    pair, (daughter, k, energy) = urgency.fastest_fusion(burning, ln_tau, product_of)
     i, j = first[pair], second[pair]
     most = jnp.where(i == j, 0.5, 1.0) * jnp.minimum(state.stock.Y[i], state.stock.Y[j])
     reaction = Reaction(
@@ -100,5 +84,5 @@ def fastest_fusion(
         energy=energy,
         mismatch=jnp.array(0.0),
     )
-    fusion_class = jnp.where(ln_tau[pair] < jnp.log(settings.t_weak), FAST_FUSION, SLOW_FUSION)
+    fusion_class = urgency.fusion_class(ln_tau[pair], jnp.log(settings.t_weak))
     return reaction, jnp.where(energy > 0, fusion_class, jnp.inf)

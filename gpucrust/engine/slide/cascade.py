@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from gpucrust.engine import urgency
 from gpucrust.engine.fusion import burn_conditions, fuse
 from gpucrust.engine.network import Network, channel_row, fusion_index
 from gpucrust.engine.select import choose
@@ -15,15 +16,7 @@ from gpucrust.engine.slide.surroundings import Surroundings, enough_neutrons
 from gpucrust.nuclide import daughter_code, nuclide_Z
 from gpucrust.physics import pycno
 from gpucrust.physics.potentials import channel_affinities
-from gpucrust.physics.reactions import (
-    CHANNEL_CLASS,
-    CHANNEL_DZ,
-    CHANNEL_K,
-    CHANNELS,
-    FAST_FUSION,
-    SLOW_FUSION,
-    THRESHOLD,
-)
+from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
 from gpucrust.support.minimum import first_minimum
 
 FUSION_THRESHOLD = -1e-3
@@ -64,12 +57,11 @@ def _next_channel(packet: Packet, g_captor: Array, here: Surroundings, network: 
     """The most urgent channel of a packet. Neutrons that are scarce go to the captor if it gains more by them."""
     row, more = _energies(packet.code, here, network)
     g = channel_affinities(row, nuclide_Z(packet.code), here.potentials)
-    k, dZ, classes = (jnp.asarray(x) for x in (CHANNEL_K, CHANNEL_DZ, CHANNEL_CLASS))
+    k, dZ = jnp.asarray(CHANNEL_K), jnp.asarray(CHANNEL_DZ)
     enough = packet.is_captor | enough_neutrons(here) | (packet.net.Y_n + packet.loop.before.Y_n >= -k)
     outdone = (k < 0) & (g_captor < THRESHOLD) & (g >= g_captor)
     allowed = (g < THRESHOLD) & enough & ~outdone
-    lowest = jnp.min(jnp.where(allowed, classes, jnp.inf))
-    c, order = first_minimum(jnp.where(allowed & (classes == lowest), g, jnp.inf))
+    lowest, c, order = urgency.most_urgent(allowed, g, CHANNEL_CLASS)
     order = jnp.where(jnp.isfinite(lowest), order, 0.0)
     return Next(
         reaction_class=lowest,
@@ -112,11 +104,10 @@ def _next_fusion(packet: Packet, here: Surroundings, network: Network) -> Next:
     other = jnp.where(itself, packet.code, here.nuclide[jnp.minimum(partner, slots - 1)])
     parents = jnp.stack([packet.code, other])
     product, k, energy = fuse(parents, here.potentials.mu_n, here.potentials.ell, here.model, network, here.errors)
-    fusion_class = jnp.where(ln_tau < here.ln_t_weak, FAST_FUSION, SLOW_FUSION)
     after = jnp.where(itself, packet.weight / 2, packet.weight)
     change = plus(zero, fusion_net(parents, k, energy, here), after)
     return Next(
-        reaction_class=fusion_class,
+        reaction_class=urgency.fusion_class(ln_tau, here.ln_t_weak),
         order=ln_tau,
         fuses=jnp.isfinite(ln_tau) & (energy > 0),
         channel=jnp.array(CHANNELS),

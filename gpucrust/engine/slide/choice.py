@@ -2,17 +2,16 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from gpucrust.engine import urgency
 from gpucrust.engine.interface import ReactionName
 from gpucrust.engine.network import Network
 from gpucrust.engine.slide.cascade import FUSION_THRESHOLD
 from gpucrust.engine.slide.evaluate import View, find, pair_index, product_of
 from gpucrust.engine.slide.state import Memory
-from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNELS, FAST_FUSION, SLOW_FUSION
-from gpucrust.support.minimum import first_minimum
+from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNELS
 
 MARGINAL = 2e-4
 """Affinity in MeV within which a channel that has burned is marginal: the crust may slide along it."""
@@ -42,26 +41,15 @@ class Choice(NamedTuple):
 def most_urgent(view: View, network: Network) -> Choice:
     """What happens first of all that is allowed: lowest class, then most negative affinity or shortest burn time."""
     slots = view.here.Y.shape[0]
-    classes = jnp.asarray(CHANNEL_CLASS)[:, None]
-    lowest = jnp.min(jnp.where(view.allowed, classes, jnp.inf))
-    flat, _ = first_minimum(jnp.where(view.allowed & (classes == lowest), view.g, jnp.inf))
+    lowest, flat, _ = urgency.most_urgent(view.allowed, view.g, jnp.asarray(CHANNEL_CLASS)[:, None])
     channel, first = flat // slots, flat % slots
-    nothing = (jnp.array(0), jnp.array(0), jnp.array(0.0))
     if view.fusions is None:
+        nothing = (jnp.array(0), jnp.array(0), jnp.array(0.0))
         return Choice(jnp.isfinite(lowest), first, first, channel, nothing)
-
-    # nearly always the fastest pair releases energy; one that does not is passed over
-    def goes_on(carry: tuple) -> Array:
-        return jnp.any(carry[0]) & (carry[-1] <= 0)
-
-    def try_next(carry: tuple) -> tuple:
-        pair, _ = first_minimum(jnp.where(carry[0], view.ln_time_ratio, jnp.inf))
-        return carry[0] & (jnp.arange(carry[0].shape[0]) != pair), pair, *product_of(pair, view, network)
-
     burning = view.ln_time_ratio < FUSION_THRESHOLD
-    _, pair, *product = jax.lax.while_loop(goes_on, try_next, (burning, jnp.array(0), *nothing))
-    fast = view.ln_time_ratio[pair] + view.here.ln_t_acc < view.here.ln_t_weak
-    fusion_class = jnp.where(product[2] > 0, jnp.where(fast, FAST_FUSION, SLOW_FUSION), jnp.inf)
+    pair, product = urgency.fastest_fusion(burning, view.ln_time_ratio, lambda p: product_of(p, view, network))
+    of_pair = urgency.fusion_class(view.ln_time_ratio[pair] + view.here.ln_t_acc, view.here.ln_t_weak)
+    fusion_class = jnp.where(product[2] > 0, of_pair, jnp.inf)
     fuses = fusion_class < lowest
     i, j = jnp.asarray(view.fusions.first)[pair], jnp.asarray(view.fusions.second)[pair]
     return Choice(
@@ -69,7 +57,7 @@ def most_urgent(view: View, network: Network) -> Choice:
         first=jnp.where(fuses, i, first),
         second=jnp.where(fuses, j, first),
         channel=jnp.where(fuses, CHANNELS, channel),
-        product=(product[0], product[1], product[2]),
+        product=product,
     )
 
 

@@ -7,7 +7,7 @@ from jax import Array
 
 from gpucrust.engine.slide.surroundings import Surroundings
 from gpucrust.nuclide import nuclide_Z
-from gpucrust.physics.potentials import Z53, Potentials, Sums, sums_of
+from gpucrust.physics.potentials import Z53, Potentials, Sums, sums_of, tabulated_z53_change
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
 from gpucrust.support.minimum import first_minimum
 
@@ -42,9 +42,9 @@ def zero_net(slots: int) -> Net:
 
 def channel_net(c: Array, code: Array, g: Array, mismatch: Array, weight: Array, here: Surroundings) -> Net:
     """What `weight` units of a channel of a nuclide do, but for the nuclides; g: affinity, MeV."""
-    dZ, k, Z, z53 = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c], nuclide_Z(code), jnp.asarray(Z53)
+    dZ, k = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c]
     heated = weight * jnp.where(dZ < 0, here.heat_share, 1.0)
-    dz53 = z53[jnp.maximum(Z + dZ, 0)] - z53[Z]
+    dz53 = tabulated_z53_change(nuclide_Z(code), dZ)
     nothing = jnp.zeros(here.Y.shape[0])
     return Net(nothing, weight * k, -heated * g, heated * dZ, heated * k, heated * dz53, weight * mismatch)
 

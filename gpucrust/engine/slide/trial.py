@@ -20,7 +20,7 @@ from gpucrust.engine.slide.record import Amount
 from gpucrust.engine.slide.state import SlideState, Trial
 from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics import eos
-from gpucrust.physics.potentials import Z53, Potentials, Sums, potentials_of, sums_of
+from gpucrust.physics.potentials import Potentials, Sums, potentials_of, sums_of, tabulated_z53_change
 from gpucrust.physics.pycno import PairConstants
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 
@@ -104,8 +104,7 @@ def threshold_of(
 ) -> Threshold:
     """What the solver must know of a reaction."""
     c = jnp.clip(choice.channel, 0, CHANNELS - 1)
-    dZ, k, z53 = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c], jnp.asarray(Z53)
-    Z = nuclide_Z(nuclide[choice.first])
+    dZ, k = jnp.asarray(CHANNEL_DZ)[c], jnp.asarray(CHANNEL_K)[c]
     parents = jnp.stack([choice.first, choice.second])
     zero = jnp.array(0.0)
     pair, ln_offset = PairConstants(zero, zero, zero), zero
@@ -118,7 +117,7 @@ def threshold_of(
         dE=dE[c, choice.first],
         dZ=dZ,
         k=k,
-        dz53=z53[jnp.maximum(Z + dZ, 0)] - z53[Z],
+        dz53=tabulated_z53_change(nuclide_Z(nuclide[choice.first]), dZ),
         pair=pair,
         ln_offset=ln_offset,
         Y=Y[parents],
