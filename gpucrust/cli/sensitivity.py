@@ -52,7 +52,7 @@ def sensitivity(
         check_absent(target, figure)
 
     from gpucrust.results.files import write_netcdf
-    from gpucrust.sensitivity.parameters import FAMILIES
+    from gpucrust.sensitivity.families import FAMILIES
     from gpucrust.sensitivity.run import run_sensitivity
     from gpucrust.sweep.plan import make_plan
 
@@ -65,7 +65,7 @@ def sensitivity(
     if wrt == "masses":
         from gpucrust.results.plots import write_figure
         from gpucrust.sensitivity.chart import plot_chart
-        from gpucrust.sensitivity.dataset import most_telling
+        from gpucrust.sensitivity.rankings import most_telling
 
         write_figure(plot_chart(ds, most_telling(ds)), figure)
         wrote.append(str(figure))
@@ -79,7 +79,7 @@ def _print_rankings(ds: "xr.Dataset", wrt: str, top: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gpucrust.sensitivity.dataset import ranking
+    from gpucrust.sensitivity.rankings import ranking
 
     console = Console()
     masses = wrt == "masses"
