@@ -16,8 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpucrust.sensitivity.derivatives import Crusts, crust_outputs
-from gpucrust.sensitivity.run import crusts_of
+from gpucrust.sensitivity import Crusts, crust_outputs, crusts_of
 from gpucrust.sweep.config import check_sweep
 from gpucrust.sweep.plan import make_plan
 
@@ -78,7 +77,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, float | str]]:
             for what, function in (("forward", forward), ("reverse", reverse), ("tangent", tangent)):
                 took, compiling = seconds_of(jax.jit(function), steps, structure, parameters)
                 base = base or took
-                values = (what, device, n, len(one.records[0].P), 1e3 * took / n, took / base, compiling)
+                values = (what, device, n, len(one.tapes[0].P), 1e3 * took / n, took / base, compiling)
                 rows.append(dict(zip(HEADER, values, strict=True)))
     print(" | ".join(HEADER))
     for row in rows:

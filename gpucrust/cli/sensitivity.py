@@ -65,7 +65,7 @@ def sensitivity(
 
 
 def _check_family(wrt: str) -> None:
-    from gpucrust.sensitivity.parameters import FAMILIES
+    from gpucrust.sensitivity.families import FAMILIES
 
     if wrt not in FAMILIES:
         raise SweepError(f"--wrt {wrt}: allowed are {', '.join(FAMILIES)}; did you mean {nearest(wrt, FAMILIES)}?")
@@ -80,7 +80,7 @@ def _write(ds: "xr.Dataset", target: Path, with_chart: bool) -> list[Path]:
         return [target]
     from gpucrust.results.plots import write_figure
     from gpucrust.sensitivity.chart import plot_chart
-    from gpucrust.sensitivity.dataset import most_telling
+    from gpucrust.sensitivity.rankings import most_telling
 
     figure = target.with_suffix(".png")
     write_figure(plot_chart(ds, most_telling(ds)), figure)
@@ -92,7 +92,7 @@ def _print_rankings(ds: "xr.Dataset", wrt: str, top: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gpucrust.sensitivity.dataset import ranking
+    from gpucrust.sensitivity.rankings import ranking
 
     console = Console()
     masses = wrt == "masses"

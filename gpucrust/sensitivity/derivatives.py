@@ -16,23 +16,40 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gpucrust.sensitivity.margins import Climate, Margins, find_margins
-from gpucrust.sensitivity.outputs import Outputs, Side, Structure, find_sides, find_structure, outputs_of
-from gpucrust.sensitivity.replay import Parameters, Steps, potentials, prepare
-from gpucrust.sensitivity.tape import Record, sequence_hash, stack_records
+from gpucrust.physics.potentials import Potentials
+from gpucrust.sensitivity.margins import Margins, find_margins
+from gpucrust.sensitivity.outputs import Outputs, outputs_of
+from gpucrust.sensitivity.parameters import NO_MASS, Parameters
+from gpucrust.sensitivity.replay import Steps, prepare
+from gpucrust.sensitivity.sides import Side, potentials_along, recorded_sides
+from gpucrust.sensitivity.structure import Structure, find_structure
+from gpucrust.sensitivity.tape import NONE, Tape, sequence_hash, stack_tapes
 from gpucrust.support.precision import needs_x64
 
 MEMBERS_AT_A_TIME = 32
+"""Members whose gradients one program takes side by side, which bounds memory: each has all masses of the chart."""
 
 
 class Linearized(NamedTuple):
     """A crust near one set of parameters."""
 
     outputs: Outputs
+    """The outputs there."""
     jvp: Callable[[Parameters], Outputs]
     """Change of the outputs by a change of the parameters."""
     vjp: Callable[[Outputs], Parameters]
     """Gradient, with respect to all parameters, of the sum of outputs weighted by the argument."""
+
+
+class Crust(NamedTuple):
+    """One member with its sequence, ready for derivatives: the arguments of `linearize`; a pytree."""
+
+    steps: Steps
+    """Its tape, made ready for replays."""
+    structure: Structure
+    """Where on the tape its outputs lie."""
+    parameters: Parameters
+    """What its tape was recorded with."""
 
 
 @dataclass(frozen=True)
@@ -40,67 +57,67 @@ class Crusts:
     """Members with their sequences, ready for derivatives; pytrees with a leading member axis."""
 
     steps: Steps
+    """Their tapes, made ready for replays."""
     structure: Structure
+    """Where on the tapes their outputs lie."""
     parameters: Parameters
-    records: list[Record]
-    """As made, not padded."""
+    """What their tapes were recorded with."""
+    tapes: list[Tape]
+    """Their tapes as recorded, not padded."""
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.tapes)
 
-    def member(self, i: int) -> tuple[Steps, Structure, Parameters]:
-        """One member, as `linearize` takes it."""
-        return jax.tree.map(lambda x: x[i], (self.steps, self.structure, self.parameters))
+    @property
+    def stacked(self) -> Crust:
+        """All members as one pytree, with a leading member axis."""
+        return Crust(self.steps, self.structure, self.parameters)
+
+    def member(self, i: int) -> Crust:
+        """One member."""
+        return jax.tree.map(lambda x: x[i], self.stacked)
 
     @cached_property
     def hashes(self) -> list[str]:
         """`sequence_hash` of every member."""
-        return [sequence_hash(record) for record in self.records]
+        return [sequence_hash(tape) for tape in self.tapes]
 
     @cached_property
     def margins(self) -> list[Margins]:
         """Margins of every member."""
-        found = []
-        for i, record in enumerate(self.records):
-            steps, _, parameters = self.member(i)
-            n = len(np.asarray(record.P))
-            sides = find_sides(steps, parameters)
-            before, after = (_climate(side, parameters, n) for side in sides)
-            E = np.asarray(parameters.E)
-            found.append(find_margins(record, np.where(E == NO_MASS, np.nan, E), before, after))
-        return found
+        return [_margins_of(self.member(i), tape) for i, tape in enumerate(self.tapes)]
 
 
-NO_MASS = 0.0
-"""E of a code without a mass: no step refers to it."""
+def _margins_of(crust: Crust, tape: Tape) -> Margins:
+    """Margins of one crust; tape: its own, not padded."""
+    steps, _, parameters = crust
+    E = np.asarray(parameters.E)
 
+    def along(side: Side) -> Potentials:
+        return jax.tree.map(lambda x: np.asarray(x)[: len(tape.P)], potentials_along(side, parameters))
 
-def _climate(side: Side, parameters: Parameters, n: int) -> Climate:
-    values = potentials(side.n_b, side.mixture, parameters.matter)
-    return Climate(*(np.asarray(x)[:n] for x in values))
+    sides = recorded_sides(steps, parameters)
+    return find_margins(tape, np.where(E == NO_MASS, np.nan, E), along(sides.start), along(sides.end))
 
 
 @needs_x64
-def make_crusts(records: Sequence[Record], parameters: Sequence[Parameters], layer_cut: float = 1.0) -> Crusts:
-    """Crusts from the records of their steps and the parameters they were made with. layer_cut: m."""
-    stacked = stack_records(records)
+def make_crusts(tapes: Sequence[Tape], parameters: Sequence[Parameters], layer_cut: float = 1.0) -> Crusts:
+    """Crusts from their tapes and the parameters that those were recorded with.
+
+    layer_cut: m; layers thinner than this are left out.
+    """
+    stacked = stack_tapes(tapes)
     steps, structures = [], []
     for i, own in enumerate(parameters):
-        record = Record(*(x[i] for x in stacked))
-        made = prepare(record, own)
-        start, end = find_sides(made, own)
-        structures.append(find_structure(record, start, end, layer_cut, own))
+        tape = jax.tree.map(lambda x, i=i: x[i], stacked)
+        made = prepare(tape, own)
+        structures.append(find_structure(tape, recorded_sides(made, own), layer_cut, own))
         steps.append(made)
 
-    def stack(*values: Any) -> Array:
-        return jnp.stack([jnp.asarray(x) for x in values])
+    def stack(members: Sequence[Any]) -> Any:
+        return jax.tree.map(lambda *values: jnp.stack([jnp.asarray(x) for x in values]), *members)
 
-    return Crusts(
-        jax.tree.map(stack, *steps),
-        jax.tree.map(stack, *structures),
-        jax.tree.map(stack, *parameters),
-        list(records),
-    )
+    return Crusts(stack(steps), stack(structures), stack(parameters), list(tapes))
 
 
 @partial(jax.jit, static_argnames="iterations")
@@ -122,51 +139,54 @@ def linearize(steps: Steps, structure: Structure, parameters: Parameters, iterat
     outputs, pullback = jax.vjp(function, parameters)
 
     def jvp(tangent: Parameters) -> Outputs:
-        return jax.jvp(function, (parameters,), (jax.tree.map(jnp.asarray, tangent),))[1]
+        _, change = jax.jvp(function, (parameters,), (jax.tree.map(jnp.asarray, tangent),))
+        return change
 
     def vjp(cotangent: Outputs) -> Parameters:
-        return pullback(jax.tree.map(jnp.asarray, cotangent))[0]
+        (gradient,) = pullback(jax.tree.map(jnp.asarray, cotangent))
+        return gradient
 
     return Linearized(outputs, jvp, vjp)
 
 
 def flat(outputs: Outputs) -> Array:
-    """All outputs of one crust in a row, as `Selection.index` counts them."""
+    """All outputs of one crust in a row, as `Selection.places` counts them."""
     return jnp.concatenate([jnp.ravel(x) for x in outputs])
 
 
 class Derivatives(NamedTuple):
-    """Of an ensemble: values (members, outputs), gradients the same with what follows of each of Parameters."""
+    """Chosen outputs of an ensemble and their derivatives."""
 
     values: np.ndarray
+    """(members, outputs), NaN for an output that a member does not have."""
     gradients: Parameters
+    """(members, outputs, ...) with respect to each of Parameters."""
 
 
 @needs_x64
-def derivatives(crusts: Crusts, index: np.ndarray) -> Derivatives:
+def derivatives(crusts: Crusts, places: np.ndarray) -> Derivatives:
     """Chosen outputs and their derivatives with respect to all parameters, in reverse mode.
 
-    index: (members, outputs) places in `flat`; -1 for an output that a member does not have (NaN). One program takes
+    places: (members, outputs) places in `flat`; NONE for an output that a member does not have (NaN). One program takes
     the members side by side, MEMBERS_AT_A_TIME of them, and one output after the other.
     """
-    values, rows = [], []
+    found = []
     for first in range(0, len(crusts), MEMBERS_AT_A_TIME):
         some = slice(first, first + MEMBERS_AT_A_TIME)
-        own = jax.tree.map(lambda x, some=some: x[some], (crusts.steps, crusts.structure, crusts.parameters))
-        found = [jax.tree.map(np.asarray, _gradients(*own, jnp.asarray(column))) for column in index[some].T]
-        value, row = jax.tree.map(lambda *x: np.stack(x, axis=1), *found)
-        values.append(value)
-        rows.append(row)
-    return Derivatives(np.concatenate(values), jax.tree.map(lambda *x: np.concatenate(x), *rows))
+        own = jax.tree.map(lambda x, some=some: x[some], crusts.stacked)
+        by_output = [jax.tree.map(np.asarray, _gradients(own, jnp.asarray(column))) for column in places[some].T]
+        found.append(jax.tree.map(lambda *x: np.stack(x, axis=1), *by_output))
+    return jax.tree.map(lambda *x: np.concatenate(x), *found)
 
 
 @jax.jit
 @jax.vmap
-def _gradients(steps: Steps, structure: Structure, parameters: Parameters, place: Array) -> tuple[Array, Parameters]:
+def _gradients(crust: Crust, place: Array) -> Derivatives:
     """One output of every member, and its gradient: a forward and a reverse pass."""
 
     def output(p: Parameters) -> Array:
-        return jnp.where(place < 0, jnp.nan, flat(outputs_of(steps, structure, p))[jnp.maximum(place, 0)])
+        value = flat(outputs_of(crust.steps, crust.structure, p))[jnp.maximum(place, 0)]
+        return jnp.where(place == NONE, jnp.nan, value)
 
-    value, gradient = jax.value_and_grad(output)(parameters)
-    return value, jax.tree.map(lambda x: jnp.where(place < 0, jnp.nan, x), gradient)
+    value, gradient = jax.value_and_grad(output)(crust.parameters)
+    return Derivatives(value, jax.tree.map(lambda x: jnp.where(place == NONE, jnp.nan, x), gradient))

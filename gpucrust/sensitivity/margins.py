@@ -1,276 +1,191 @@
 """How far the sequence of a crust is from another one: the smallest mass shift that would change it.
 
-The sequence is cut into *stretches*, along which one net goes (or nothing), with the burns before. In a stretch some
-reactions happen: the trigger, and those of the cascade behind it. A decision is a reaction of a nuclide in the stock or
-on the cascade that could come in (it is not allowed, or a more urgent one goes first) or could drop out. Its distance
-is the change of its energy that would do so, at the start and at the end of the stretch. Where a reaction opens or
-closes by itself at an end of the stretch, because the next or the previous stretch has it the other way, the
-distance there does not count: a shift moves that end, and the sequence stays.
-
-Cascades are followed here by channels only; where one ends in a fusion, its nuclides that may fuse are left out.
+The sequence is cut into *stretches*, along which one net goes (or nothing), with the burns before. What could go
+another way is looked for at the start and at the end of each (`decisions`). Where a reaction opens or closes by itself
+at an end of the stretch, because the next or the previous stretch has it the other way, the distance there does not
+count: a shift moves that end, and the sequence stays.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpucrust.engine.interface import Y_REACTS
 from gpucrust.engine.slide.record import Amount, Move
-from gpucrust.nuclide import N_STRIDE
-from gpucrust.physics import pycno
-from gpucrust.physics.reactions import (
-    CAPTURE,
-    CHANNEL_CLASS,
-    CHANNEL_DZ,
-    CHANNEL_K,
-    CHANNELS,
-    THRESHOLD,
-    channel_energies,
+from gpucrust.physics.potentials import Potentials
+from gpucrust.physics.reactions import CHANNELS
+from gpucrust.sensitivity.decisions import (
+    ChannelKey,
+    Chart,
+    Decision,
+    Key,
+    Surroundings,
+    decisions_at,
+    end_of,
+    key_label,
+    reverse_of,
 )
-from gpucrust.sensitivity.tape import PADDING, Record, nuclide_label, reaction_label
+from gpucrust.sensitivity.tape import NONE, PADDING, Reaction, Tape, net_by_code
 
-MAX_CASCADE = 60
-FAR = -1e-3
-"""MeV: a trigger beyond this burns by its class, and its cascade stops at what is less urgent."""
-Key = tuple[int, ...]
-"""Parent and channel; or parents of a fusion, what they fuse to, and CHANNELS."""
 RESOLUTION = 1e-4
-"""MeV: a reaction closer to its threshold than this is marginal already, and no competitor."""
-DAUGHTER = CHANNEL_DZ * N_STRIDE - CHANNEL_DZ - CHANNEL_K
-"""Code of a channel's daughter less that of its parent."""
-
-
-class Climate(NamedTuple):
-    """Potentials on one side of every step, (steps,), MeV: mu_e with the lattice's share, mu_n counted from m_u."""
-
-    mu_e: np.ndarray
-    mu_n: np.ndarray
-    ell: np.ndarray
+"""Distance, MeV, below which a reaction is marginal already and no competitor."""
 
 
 class Margins(NamedTuple):
-    """Of one crust."""
+    """How far one crust is from another sequence."""
 
-    by_nuclide: np.ndarray  # (codes,) MeV: shift of this mass alone that would change the sequence; inf if none
-    smallest: float  # MeV
-    reaction: str  # the closest competitor, such as 'Mg44+e -> Na42+2n'
-    pressure: float  # MeV fm^-3, where
-    nuclides: tuple[int, ...]  # codes whose masses enter
+    by_nuclide: np.ndarray
+    """(codes,) shift of each mass alone that would change the sequence, MeV; infinite if none would."""
+    smallest: float
+    """The smallest of them, MeV."""
+    reaction: str
+    """Name of the closest competitor, such as 'Mg44+e -> Na42+2n'; empty if there is none."""
+    pressure: float
+    """Pressure at which it competes, MeV fm^-3; not a number if there is none."""
+    nuclides: tuple[int, ...]
+    """Codes of the nuclides whose masses decide it."""
 
 
-class _Decision(NamedTuple):
-    key: Key
-    distance: float
-    codes: tuple[int, ...]
-    happens: bool
-    then: int  # the channel that goes if it turns out the other way
-    end: int = -1  # where a packet of the stock's nuclide would end
-    neutral: bool = False  # both ways lead to the same end
+class Way(NamedTuple):
+    """What becomes of a packet."""
+
+    first: int
+    """Code of the nuclide that it begins with."""
+    end: int
+    """Code of the nuclide that it ends with."""
+
+
+class _Look(NamedTuple):
+    """What one side of a step is like."""
+
+    stock: list[int]
+    """Codes of the nuclides there are."""
+    here: Surroundings
+    """What reactions feel."""
+    P: float
+    """Pressure, MeV fm^-3."""
+
+
+class _Step(NamedTuple):
+    """What one step does, and where."""
+
+    trigger: Reaction
+    """The reaction that goes; NONE in all fields if none does."""
+    net: dict[int, float]
+    """Its net, by code."""
+    burns: bool
+    """Whether it happens at constant pressure."""
+    start: _Look
+    end: _Look
 
 
 class _Stretch(NamedTuple):
+    """Steps along which one net goes."""
+
     happening: set[Key]
-    ways: set[tuple[int, int]]  # parents of triggers, and where their packets end
-    at_start: list[_Decision]
-    at_end: list[_Decision]
-    P: tuple[float, float]
+    """Reactions that happen in it, and in the burns before it."""
+    ways: set[Way]
+    """What becomes of packets of the triggers' parents."""
+    at_start: list[Decision]
+    """What could go another way where it begins."""
+    at_end: list[Decision]
+    """What could go another way where it ends."""
+    P_start: float
+    """Pressure where it begins, MeV fm^-3."""
+    P_end: float
+    """Pressure where it ends, MeV fm^-3."""
 
 
-class _Chart:
-    """Affinities of all channels."""
-
-    def __init__(self, E: np.ndarray) -> None:
-        chart = np.where(np.isfinite(E), E, np.nan).reshape(-1, N_STRIDE)
-        self.E = np.where(np.isnan(chart), np.inf, chart)
-        self.dE = channel_energies(chart).reshape(CHANNELS, -1)
-        Z = np.arange(chart.size) // N_STRIDE
-        self.dz53 = np.maximum(Z + CHANNEL_DZ[:, None], 0) ** (5 / 3) - Z ** (5 / 3)
-
-    def affinities(self, code: int, mu_e: float, mu_n: float, ell: float, neutrons: bool) -> np.ndarray:
-        """(12,) MeV; infinite where a channel does not exist, or wants neutrons where there are none."""
-        g = self.dE[:, code] + CHANNEL_DZ * mu_e + CHANNEL_K * mu_n + self.dz53[:, code] * ell
-        return np.where((CHANNEL_CLASS == CAPTURE) & ~neutrons, np.inf, g)
-
-
-def _most_urgent(g: np.ndarray) -> int:
-    """The channel that goes: -1 for none."""
-    allowed = g < THRESHOLD
-    if not allowed.any():
-        return -1
-    lowest = CHANNEL_CLASS[allowed].min()
-    return int(np.argmin(np.where(allowed & (CHANNEL_CLASS == lowest), g, np.inf)))
-
-
-def _decisions(code: int, g: np.ndarray, goes: int) -> list[_Decision]:
-    """What could change at a nuclide whose channel `goes` (-1: none) is taken."""
-    found = []
-    for c in np.flatnonzero(np.isfinite(g)):
-        codes = (code, int(code + DAUGHTER[c]))
-        if c == goes:
-            next_best = _most_urgent(np.where(np.arange(CHANNELS) == c, np.inf, g))
-            found.append(_Decision((code, int(c)), THRESHOLD - g[c], codes, True, next_best))
-        elif goes < 0 or CHANNEL_CLASS[c] < CHANNEL_CLASS[goes]:
-            found.append(_Decision((code, int(c)), g[c] - THRESHOLD, codes, False, int(c)))
-        elif CHANNEL_CLASS[c] == CHANNEL_CLASS[goes]:
-            # the parent's mass enters both
-            both = (codes[1], int(code + DAUGHTER[goes]))
-            found.append(_Decision((code, int(c)), g[c] - g[goes], both, False, int(c)))
-    return found
-
-
-def _reverse(key: Key) -> Key | None:
-    """The reaction that undoes a channel, if it is one."""
-    if len(key) > 2:
-        return None
-    code, c = key
-    back = np.flatnonzero((CHANNEL_DZ == -CHANNEL_DZ[c]) & (CHANNEL_K == -CHANNEL_K[c]))
-    return (int(code + DAUGHTER[c]), int(back[0])) if back.size else None
-
-
-def _end_of(code: int, chart: _Chart, where: tuple, first: int = -1) -> int:
-    """Where a packet of a nuclide ends by channels, the first of which may be given; itself if it comes back."""
-    start = code
-    for _ in range(MAX_CASCADE):
-        goes = first if first >= 0 else _most_urgent(chart.affinities(code, *where))
-        if goes < 0:
-            break
-        code, first = int(code + DAUGHTER[goes]), -1
-        if code == start:
-            break
-    return code
-
-
-def _fusion_products(first: int, second: int, chart: _Chart, mu_n: float) -> list[_Decision]:
-    """The second best number of neutrons that a fusion might set free."""
-    Z, N = first // N_STRIDE + second // N_STRIDE, first % N_STRIDE + second % N_STRIDE
-    kept = np.arange(min(N, N_STRIDE - 1) + 1)
-    total = chart.E[Z, kept] + (N - kept) * mu_n
-    best, other = (int(Z * N_STRIDE + k) for k in np.argsort(total)[:2])
-    distance = total[other % N_STRIDE] - total[best % N_STRIDE]
-    return [_Decision((first, second, other, CHANNELS), distance, (best, other), False, -1)]
-
-
-def _cascade(trigger: tuple, net: dict[int, float], chart: _Chart, where: tuple) -> list[tuple[int, np.ndarray, int]]:
-    """Nuclides behind a trigger: (code, affinities, channel that goes)."""
-    first, second, channel = trigger
-    own = np.inf, 0.0
-    if channel == CHANNELS:
-        code = _fusion_products(first, second, chart, where[1])[0].codes[0]
-    else:
-        code = int(first + DAUGHTER[channel])
-        g = chart.affinities(first, *where)[channel]
-        if g < FAR and CHANNEL_K[channel] >= 0:
-            own = CHANNEL_CLASS[channel], g
-    path: list[tuple[int, np.ndarray, int]] = []
-    while code != first and len(path) < MAX_CASCADE:
-        g_all = chart.affinities(code, *where)
-        goes = _most_urgent(g_all)
-        if goes >= 0 and (CHANNEL_CLASS[goes], g_all[goes]) > own:
-            goes = -1
-        path.append((code, g_all, goes))
-        if goes < 0:
-            break
-        code = int(code + DAUGHTER[goes])
-    if net.get(path[-1][0] if path else code, 0.0) <= 0:
-        heavy = [k for k, (code, *_) in enumerate(path) if code // N_STRIDE <= pycno.Z_HEAVIEST]
-        path = path[: heavy[0]] if heavy else path
-    return path
-
-
-def _look(trigger: tuple, net: dict[int, float], stock: list[int], chart: _Chart, where: tuple) -> list[_Decision]:
-    """All decisions at one state."""
-    found = []
-    first, second, channel = trigger
-    for code in stock:
-        possible = _decisions(code, chart.affinities(code, *where), -1)
-        ends = [_end_of(code, chart, where, x.then) for x in possible]
-        found += [x._replace(end=end, neutral=end == code) for x, end in zip(possible, ends, strict=True)]
-    if channel == CHANNELS:
-        found += _fusion_products(first, second, chart, where[1])
-    if channel >= 0:
-        for code, g, goes in _cascade(trigger, net, chart, where):
-            end = _end_of(code, chart, where, goes) if goes >= 0 else code
-            for x in _decisions(code, g, goes):
-                other = _end_of(code, chart, where, x.then) if x.then >= 0 else code
-                found.append(x._replace(neutral=other == end))
-    own = (first, channel)
-    return [x for x in found if x.distance > 0 and (x.key != own or x.happens)]
-
-
-def _stretches(record: Record, chart: _Chart, before: Climate, after: Climate) -> list[_Stretch]:
-    r = Record(*(np.asarray(x) for x in record))
-    steps = np.flatnonzero(r.amount != PADDING)
-    found: list[_Stretch] = []
-    burned: set[Key] = set()
-    ways: set[tuple[int, int]] = set()
-    last: tuple = ()
-    for s in steps:
-        slides = r.amount[s] == Amount.MARGINAL or r.move[s] == Move.STOCK
-        burns = r.move[s] == Move.BURN
-        trigger = tuple(map(int, r.trigger[s])) if slides or burns else (-1, -1, -1)
-        net = {int(c): v for c, v in zip(r.nuclide[s], np.round(r.net[s], 9), strict=True) if v != 0}
-        Y_before, Y_n_before = (r.Y[s - 1], r.Y_n[s - 1]) if s else (r.Y_start, 0.0)
-
-        stocks = [[int(c) for c, y in zip(r.nuclide[s], Y, strict=True) if y > Y_REACTS] for Y in (Y_before, r.Y[s])]
-        first, last_ = (
-            (float(side.mu_e[s]), float(side.mu_n[s]), float(side.ell[s]), bool(Y_n > 0))
-            for side, Y_n in ((before, Y_n_before), (after, r.Y_n[s]))
-        )
-        at_start = _look(trigger, net, stocks[0], chart, first)
-        if 0 <= trigger[2] < CHANNELS:
-            ways |= {(trigger[0], _end_of(trigger[0], chart, where, trigger[2])) for where in (first, last_)}
-        if burns:
-            burned |= {(trigger[0], trigger[2])} | _happening(at_start)
-            last = ()
-            continue
-        P = float(r.P[s])
-        at_end = _look(trigger, net, stocks[1], chart, last_)
-        if (trigger, net) == last:
-            found[-1] = found[-1]._replace(at_end=at_end, P=(found[-1].P[0], P), ways=found[-1].ways | ways)
-            continue
-        happening = _happening(at_start) | _happening(at_end) | burned | {(trigger[0], trigger[2])}
-        found.append(_Stretch(happening, ways, at_start, at_end, (float(r.P[s - 1]) if s else P, P)))
-        burned, ways, last = set(), set(), (trigger, net)
-    return found
-
-
-def _happening(decisions: list[_Decision]) -> set[Key]:
-    return {x.key for x in decisions if x.happens}
-
-
-def find_margins(record: Record, E: np.ndarray, before: Climate, after: Climate) -> Margins:
+def find_margins(tape: Tape, E: np.ndarray, start: Potentials, end: Potentials) -> Margins:
     """The Margins of one crust.
 
-    E: (codes,) its masses, MeV, not finite where there is none; before, after: potentials around every step.
+    E: (codes,) its masses, MeV, not finite where there is none; start, end: (steps,) potentials around every step.
     """
-    stretches = _stretches(record, _Chart(np.asarray(E)), before, after)
+    found = list(_competitors(_stretches(tape, Chart(np.asarray(E)), start, end)))
     by_nuclide = np.full(np.size(E), np.inf)
-    closest: tuple[float, _Decision | None, float] = (np.inf, None, np.nan)
-    for k, stretch in enumerate(stretches):
-        following = stretches[k + 1].happening if k + 1 < len(stretches) else set()
-        previous = stretches[k - 1].happening if k else set()
-        for decisions, neighbour, P in ((stretch.at_start, previous, 0), (stretch.at_end, following, 1)):
-            for x in decisions:
-                # the reverse of what is marginal is marginal too
-                both = {x.key} if x.happens else {x.key, _reverse(x.key)}
-                by_itself = bool(both & neighbour) != x.happens
-                if by_itself or (not x.happens and both & stretch.happening):
-                    continue
-                if (
-                    x.distance < RESOLUTION or x.neutral or (x.key[0], x.end) in stretch.ways
-                ):  # ways that meet again are one
-                    continue
-                for code in x.codes:
-                    by_nuclide[code] = min(by_nuclide[code], x.distance)
-                if x.distance < closest[0]:
-                    closest = x.distance, x, stretch.P[P]
-    smallest, decision, pressure = closest
-    if decision is None:
+    for decision, _ in found:
+        for code in decision.codes:
+            by_nuclide[code] = min(by_nuclide[code], decision.distance)
+    if not found:
         return Margins(by_nuclide, np.inf, "", np.nan, ())
-    return Margins(by_nuclide, smallest, _label(decision.key), pressure, decision.codes)
+    closest, P = min(found, key=lambda competitor: competitor[0].distance)
+    return Margins(by_nuclide, closest.distance, key_label(closest.key), P, closest.codes)
 
 
-def _label(key: Key) -> str:
-    if len(key) == 2:
-        return reaction_label((key[0], key[0], key[1]))
-    return f"{reaction_label((key[0], key[1], CHANNELS))} -> {nuclide_label(key[2])}"
+def _competitors(stretches: list[_Stretch]) -> Iterable[tuple[Decision, float]]:
+    """Decisions that would change the sequence, and the pressures at which they are taken."""
+    happening = [set(), *(stretch.happening for stretch in stretches), set()]
+    for previous, stretch, following in zip(happening, stretches, happening[2:], strict=False):
+        yield from ((x, stretch.P_start) for x in stretch.at_start if _competes(x, stretch, previous))
+        yield from ((x, stretch.P_end) for x in stretch.at_end if _competes(x, stretch, following))
+
+
+def _competes(x: Decision, stretch: _Stretch, neighbour: set[Key]) -> bool:
+    """Whether a decision at an end of a stretch would change the sequence; neighbour: what happens beyond that end."""
+    # the reverse of what is marginal is marginal too
+    both = {x.key} if x.happens else {x.key, reverse_of(x.key)}
+    opens_or_closes_there = bool(both & neighbour) != x.happens
+    if opens_or_closes_there or (not x.happens and both & stretch.happening):
+        return False
+    ways_meet = x.neutral or Way(x.key.first, x.end) in stretch.ways
+    return RESOLUTION <= x.distance < np.inf and not ways_meet
+
+
+def _stretches(tape: Tape, chart: Chart, start: Potentials, end: Potentials) -> list[_Stretch]:
+    """The steps of a crust as stretches."""
+    found: list[_Stretch] = []
+    burned: set[Key] = set()
+    ways: set[Way] = set()
+    last = None
+    for s in np.flatnonzero(tape.amount != PADDING):
+        step = _step_of(tape, s, start, end)
+        at_start = _decisions(step, step.start, chart)
+        ways |= _ways_of(step, chart)
+        if step.burns:
+            burned |= _happening(step, at_start)
+            last = None
+            continue
+        at_end = _decisions(step, step.end, chart)
+        if (step.trigger, step.net) == last:
+            found[-1] = found[-1]._replace(at_end=at_end, P_end=step.end.P, ways=found[-1].ways | ways)
+            continue
+        happening = _happening(step, at_start + at_end) | burned
+        found.append(_Stretch(happening, ways, at_start, at_end, step.start.P, step.end.P))
+        burned, ways, last = set(), set(), (step.trigger, step.net)
+    return found
+
+
+def _step_of(tape: Tape, s: Any, start: Potentials, end: Potentials) -> _Step:
+    """What the step s does."""
+    burns = bool(tape.move[s] == Move.BURN)
+    slides = tape.amount[s] == Amount.MARGINAL or tape.move[s] == Move.STOCK
+    trigger = Reaction(*(int(x[s]) if slides or burns else NONE for x in tape.trigger))
+    net = dict(net_by_code(tape.nuclide[s], tape.net.Y[s]))
+    return _Step(trigger, net, burns, _look(tape, s, max(s - 1, 0), start), _look(tape, s, s, end))
+
+
+def _look(tape: Tape, s: Any, at: Any, potentials: Potentials) -> _Look:
+    """One side of the step s, in the state after the step `at`, with the potentials on that side of every step."""
+    stock = [int(code) for code, Y in zip(tape.nuclide[s], tape.Y[at], strict=True) if Y > Y_REACTS]
+    mu_e, mu_n, ell = (float(x[s]) for x in potentials)
+    here = Surroundings(mu_e, mu_n, ell, neutrons=bool(tape.Y_n[at] > 0))
+    return _Look(stock, here, float(tape.P[at]))
+
+
+def _decisions(step: _Step, look: _Look, chart: Chart) -> list[Decision]:
+    """What could go another way on one side of a step."""
+    return decisions_at(step.trigger, step.net, look.stock, chart, look.here)
+
+
+def _ways_of(step: _Step, chart: Chart) -> set[Way]:
+    """What becomes of a packet of the trigger's parent at the start and at the end of a step."""
+    first, channel = step.trigger.first, step.trigger.channel
+    if not 0 <= channel < CHANNELS:
+        return set()
+    return {Way(first, end_of(first, chart, look.here, channel)) for look in (step.start, step.end)}
+
+
+def _happening(step: _Step, decisions: list[Decision]) -> set[Key]:
+    """Reactions that happen in a step: its trigger, and those of the cascade behind it."""
+    return {ChannelKey(step.trigger.first, step.trigger.channel), *(x.key for x in decisions if x.happens)}

@@ -11,7 +11,6 @@ from gpucrust.engine.network import Network, channel_row, fusion_index
 from gpucrust.engine.select import choose
 from gpucrust.engine.slide.net import Net, channel_net, fusion_net, plus, zero_net
 from gpucrust.engine.slide.packet import LOOP_MEMORY, Loop, Packet, link, remembered
-from gpucrust.engine.slide.packet import of_link as deed_of  # noqa: F401  (sensitivity.recording has this name)
 from gpucrust.engine.slide.surroundings import Surroundings, enough_neutrons
 from gpucrust.nuclide import daughter_code, nuclide_Z
 from gpucrust.physics import pycno

@@ -91,23 +91,6 @@ class StepRow(NamedTuple):
     other_link: Any
     """What it does from there on; else 0."""
 
-    # names that sensitivity.recording has for them
-
-    @property
-    def ratio(self) -> Any:
-        """`partner_units`."""
-        return self.partner_units
-
-    @property
-    def deed(self) -> Any:
-        """`link`."""
-        return self.link
-
-    @property
-    def other_deed(self) -> Any:
-        """`other_link`."""
-        return self.other_link
-
 
 BY_SLOT = ("nuclide", "Y", "net", "net2")
 """The first columns of a row: slots of them each; of the others one."""
