@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust.constants import COULOMB, ELECTRON_MASS, HBAR_C, NEUTRON_MATTER
+from gpucrust.constants import ATOMIC_MASS_UNIT, COULOMB, ELECTRON_MASS, HBAR_C, NEUTRON_EXCESS, NEUTRON_MATTER
 from gpucrust.support.precision import needs_x64
 
 MADELUNG = 1.444231
