@@ -37,6 +37,8 @@ NEUTRON_MATTER: dict[str, tuple[float, ...]] = {
     # (3/5) (hbar k_F)^2 / 2 m_n with k_F = 2^(1/3) k
     "free-gas": (0.0, 0.6 * 2 ** (2 / 3) * HBAR_C**2 / (2 * (ATOMIC_MASS_UNIT + NEUTRON_EXCESS)), 0.0, 0.0),
 }
-"""Energy per neutron W(k) = c_1 k + c_2 k^2 + ... (MeV, k in fm^-1): the coefficients c_1, c_2, ... by name."""
+"""Coefficients c_1, c_2, ... of the energy per free neutron W(k) = c_1 k + c_2 k^2 + ... (MeV, k in fm^-1), by name:
+of Mackie & Baym (1977), as in CS20, and of neutrons that do not interact."""
 FUSING_Z = (4, 14)
-"""Least and largest charge number of nuclei that fuse: beryllium and silicon."""
+"""Charges of the lightest and of the heaviest nuclei that fuse: the parameters of S(E), known for Z from 6 to 12, are
+extrapolated no further."""

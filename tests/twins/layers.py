@@ -6,7 +6,7 @@ import numpy as np
 
 from gpucrust.constants import DYN_PER_CM2
 from gpucrust.engine.interface import SegmentRow
-from gpucrust.profiles.curves import BRIEF, CLOSE, LEAST_JUMP, SLIDE_JUMP
+from gpucrust.profiles.curves import BRIEF, LEAST_INTERVAL, LEAST_JUMP, SLIDE_JUMP
 from gpucrust.profiles.layers import BAND, BOUNDS
 from gpucrust.schema import Regime
 
@@ -51,7 +51,9 @@ def _curve(points, sliding):
     """[(P, mu_e, sliding)] of points, or nothing where they are one; the two of a jump (sliding None) stay."""
     if sliding is not None:
         # of points that coincide the last stays
-        points = [p for p, q in itertools.pairwise([*points, (np.inf, 0)]) if np.log(q[0]) - np.log(p[0]) > CLOSE]
+        points = [
+            p for p, q in itertools.pairwise([*points, (np.inf, 0)]) if np.log(q[0]) - np.log(p[0]) > LEAST_INTERVAL
+        ]
     return [(*map(np.array, zip(*points, strict=True)), bool(sliding))] if len(points) > 1 else []
 
 
