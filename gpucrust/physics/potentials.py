@@ -74,10 +74,12 @@ def channel_affinities(dE: Array, Z: Array, at: Potentials) -> Array:
     """
     shape = (-1,) + (1,) * jnp.ndim(Z)
     dZ, k = CHANNEL_DZ.reshape(shape), CHANNEL_K.reshape(shape)
+    changes = [(charge, tabulated_z53_change(Z, charge)) for charge in sorted(set(CHANNEL_DZ.tolist()) - {0})]
+    without_lattice = dE + dZ * at.mu_e + k * at.mu_n
     dz53: Array | float = 0.0
-    for change in sorted(set(CHANNEL_DZ.tolist()) - {0}, reverse=True):
-        dz53 = jnp.where(dZ == change, tabulated_z53_change(Z, change), dz53)
-    return dE + dZ * at.mu_e + k * at.mu_n + dz53 * at.ell
+    for charge, change in reversed(changes):
+        dz53 = jnp.where(dZ == charge, change, dz53)
+    return without_lattice + dz53 * at.ell
 
 
 def gibbs_energy(E: ArrayLike, n_b: Array, mixture: Mixture, matter: Matter) -> Array:
