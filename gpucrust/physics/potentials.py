@@ -73,10 +73,12 @@ def channel_affinities(dE: Channels, Z: Codes, at: Potentials) -> Channels:
     """
     shape = (-1,) + (1,) * jnp.ndim(Z)
     dZ, k = (change.reshape(shape).astype(float) for change in (CHANNEL_DZ, CHANNEL_K))
+    changes = [(charge, tabulated_z53_change(Z, charge)) for charge in sorted(set(CHANNEL_DZ.tolist()) - {0})]
+    without_lattice = dE + dZ * at.mu_e + k * at.mu_n
     dz53: Floats = jnp.zeros((1,) * dE.ndim)
-    for change in sorted(set(CHANNEL_DZ.tolist()) - {0}, reverse=True):
-        dz53 = jnp.where(dZ == change, tabulated_z53_change(Z, change)[None], dz53)
-    return dE + dZ * at.mu_e + k * at.mu_n + dz53 * at.ell
+    for charge, change in reversed(changes):
+        dz53 = jnp.where(dZ == charge, change[None], dz53)
+    return without_lattice + dz53 * at.ell
 
 
 def gibbs_energy(E: Numbers, n_b: Numbers, mixture: Mixture, matter: Matter) -> Floats:

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.chunk.state import ChunkState
-from gpucrust.engine.chunk.urgent import Reaction
+from gpucrust.engine.chunk.state import ChunkState, Reaction
 from gpucrust.engine.interface import SCARCE, Y_DROPPED, Y_REACTS, Member, Settings
 from gpucrust.engine.network import Network
 from gpucrust.physics import eos, reactions

@@ -15,8 +15,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from gpucrust.engine.chunk.conversion import Conversion
-from gpucrust.engine.chunk.state import ChunkState
-from gpucrust.engine.chunk.urgent import Reaction
+from gpucrust.engine.chunk.state import ChunkState, Reaction
 from gpucrust.engine.interface import Y_REACTS, Member, Settings
 from gpucrust.engine.network import Network, channel_row, nuclide_energy
 from gpucrust.engine.urgency import most_urgent

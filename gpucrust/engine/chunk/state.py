@@ -1,4 +1,4 @@
-"""The state of a member of the chunk engine."""
+"""The state of a member of the chunk engine, and the reactions that change it."""
 
 from typing import NamedTuple
 
@@ -28,6 +28,27 @@ class ChunkState(NamedTuple):
     searching: Array
     """Whether n_b is a trial: a move in pressure whose affinities have not been seen."""
     account: Account
+
+
+class Reaction(NamedTuple):
+    """A reaction that may happen now; a pytree of scalars."""
+
+    first: Array
+    """Slot of the parent."""
+    second: Array
+    """Slot of the second parent of a fusion; of a channel that of its parent again."""
+    channel: Array
+    """Channel; CHANNELS for a fusion."""
+    daughter: Array
+    """Code of what it makes."""
+    k: Array
+    """Neutrons that it sets free."""
+    amount: Array
+    """Number of reactions, per baryon."""
+    energy: Array
+    """Gibbs energy that one reaction releases, MeV."""
+    mismatch: Array
+    """Energy change by one table's masses less that by the policy's, MeV per reaction."""
 
 
 def mixture_of(nuclide: Array, Y: Array, Y_n: Array) -> Mixture:

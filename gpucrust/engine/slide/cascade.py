@@ -56,11 +56,11 @@ def _next_channel(packet: Packet, g_captor: Array, here: Surroundings, network: 
     """The most urgent channel of a packet. Neutrons that are scarce go to the captor if it gains more by them."""
     row, more = _energies(packet.code, here, network)
     g = channel_affinities(row, nuclide_Z(packet.code), here.potentials)
-    k, dZ = jnp.asarray(CHANNEL_K), jnp.asarray(CHANNEL_DZ)
+    k, dZ, classes = (jnp.asarray(x) for x in (CHANNEL_K, CHANNEL_DZ, CHANNEL_CLASS))
     enough = packet.is_captor | enough_neutrons(here) | (packet.net.Y_n + packet.loop.before.Y_n >= -k)
     outdone = (k < 0) & (g_captor < THRESHOLD) & (g >= g_captor)
     allowed = (g < THRESHOLD) & enough & ~outdone
-    lowest, c, order = urgency.most_urgent(allowed, g, CHANNEL_CLASS)
+    lowest, c, order = urgency.most_urgent(allowed, g, classes)
     order = jnp.where(jnp.isfinite(lowest), order, 0.0)
     return Next(
         reaction_class=lowest,

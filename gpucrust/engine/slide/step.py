@@ -61,6 +61,15 @@ def switch_tables(
     return present._replace(mismatch=mismatch), dE, switched
 
 
+def is_stuck(state: SlideState, decision: Decision, trial: Trial, switched: Array) -> Array:
+    """Whether a member cannot go on: no other table is left to switch to, or its next trial comes to nothing."""
+    act = decision.act
+    no_other_table = (decision.outcome == Outcome.GIVE_UP) & (switched == state.account.switched)
+    still = act.waits | act.rests
+    fails = (act.burns & ~(trial.amount > 0)) | (~still & ~jnp.isfinite(trial.ln_n_b + trial.amount))
+    return no_other_table | fails | (trial.tries > MAX_TRIES)
+
+
 def next_start(state: SlideState, view: View, arrival: Arrival, decision: Decision, P: Array) -> Start:
     """Where the next trial begins, at P."""
     start, act = state.start, decision.act
@@ -124,14 +133,10 @@ def slide_step(state: SlideState, member: Member, network: Network, settings: Se
 
     segment = segment_of(state, view, verdict, decision, present, trial)
     output = output_of(state, view, verdict, decision, present, segment, reached, trial, arrival.packet.cascade)
-    no_other_table = (decision.outcome == Outcome.GIVE_UP) & (switched == state.account.switched)
-    still = act.waits | act.rests
-    stuck = no_other_table | (act.burns & ~(trial.amount > 0))
-    stuck = stuck | (~still & ~jnp.isfinite(trial.ln_n_b + trial.amount))
     status = status_of(
         full=arrival.full,
         off_chart=(act.burns | act.moves) & arrival.arrived & arrival.packet.off_chart,
-        stuck=stuck | (trial.tries > MAX_TRIES),
+        stuck=is_stuck(state, decision, trial, switched),
         ended=grid_index == grid.shape[0],
         n_steps=state.account.n_steps + 1,
         max_steps=settings.max_steps,

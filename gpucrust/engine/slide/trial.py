@@ -49,6 +49,19 @@ class Plan(NamedTuple):
     """Units of the partner's net in one unit of the net."""
 
 
+class Bounds(NamedTuple):
+    """How far a net may go; a pytree of scalars."""
+
+    d_max: Array
+    """Largest amount, per baryon."""
+    limit: Array
+    """Slot of the nuclide that it uses up; -1 for the free neutrons."""
+    holds: Array
+    """Whether a burn is tried again that holds its amount."""
+    given: Array
+    """Whether all of d_max goes."""
+
+
 class Ends(NamedTuple):
     """How a burn that begins will end; a pytree of scalars."""
 
@@ -148,6 +161,16 @@ def first_guess(state: SlideState, plan: Plan, decision: Decision, P: Array, d_m
     return jnp.minimum(jnp.where(plan.new & ~goes_on, 0.01 * d_max, guess), d_max)
 
 
+def bounds_of(trial: Trial, plan: Plan, present: Present, member: Member) -> Bounds:
+    """How far the net of a plan may go. A fusion of little goes as a whole, as does a burn of two that oppose."""
+    # a burn that is of a share, or of a whole stock, holds its amount; only the density is improved
+    holds = ~plan.new & ~trial.moves & ~trial.marginal
+    stock, limit = largest_amount(present.Y, present.Y_n, plan.net)
+    d_max = jnp.where(holds, trial.amount, stock)
+    small = (plan.choice.channel == CHANNELS) & (d_max <= member.chunk)
+    return Bounds(d_max, limit, holds, given=(plan.burns & (plan.opposed | small)) | holds)
+
+
 def next_trial(
     state: SlideState,
     view: View,
@@ -161,19 +184,12 @@ def next_trial(
     settings: Settings,
 ) -> tuple[Trial, Ends]:
     """The trial of a plan, and how it ends if it is a burn; P_next: end of a move that begins, MeV fm^-3."""
-    trial, matter = state.trial, settings.matter
+    trial, matter, x = state.trial, settings.matter, state.trial.ln_n_b
     change, sums = change_of(arrival.nuclide, plan.net), sums_of(arrival.nuclide, present.Y, present.Y_n)
-    # a burn that is of a share, or of a whole stock, holds its amount; only the density is improved
-    holds = ~plan.new & ~trial.moves & ~trial.marginal
-    stock, limit = largest_amount(present.Y, present.Y_n, plan.net)
-    d_max = jnp.where(holds, trial.amount, stock)
-    small = (plan.choice.channel == CHANNELS) & (d_max <= member.chunk)
-    given = (plan.burns & (plan.opposed | small)) | holds
+    d_max, limit, holds, given = bounds_of(trial, plan, present, member)
     threshold = threshold_of(plan.choice, arrival.nuclide, arrival.dE, present.Y, plan.net, member, network)
-
     P = jnp.where(plan.burns, present.P, jnp.where(decision.act.moves, P_next, decision.P_again))
     guess = first_guess(state, plan, decision, P, d_max)
-    x = trial.ln_n_b
     solution = solve(P, x, guess, plan.reacts, plan.moves, given, d_max, threshold, sums, change, matter)
     share = share_of(solution, x, sums, change, view.here.potentials, matter)
     in_part = plan.burns & ~plan.opposed & (share < 1)
