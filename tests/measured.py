@@ -9,6 +9,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+import cs20_statements
 import gpucrust
 from gpucrust.constants import DYN_PER_CM2, EDDINGTON_MDOT, RHO_PER_N_B
 from gpucrust.engine.ensemble import evolve
@@ -119,8 +120,14 @@ MEASURES: dict[str, Callable[[], object]] = {
     "neutron drip": neutron_drip,
     "one component": lambda: transitions(one_component_crust()[1])[: len(HZ90)],
     "profiles": profiles,
+    "CS20": cs20_statements.statements,
+    "layers of figure 1": cs20_statements.layers,
 }
+
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
-    FILE.write_text(json.dumps({name: measure() for name, measure in MEASURES.items()}, indent=1) + "\n")
+    measured = {name: measure() for name, measure in MEASURES.items()}
+    if "FRDM12+DZ31" not in measured["layers of figure 1"]:
+        raise SystemExit("FRDM12 is not installed: its part of the file would be lost")
+    FILE.write_text(json.dumps(measured, indent=1) + "\n")

@@ -195,8 +195,25 @@ def lattice_energy_density(n_b: Numbers, mixture: Mixture, matter: Matter) -> Fl
 
 
 @needs_x64
+def energy_density(n_b: Numbers, mixture: Mixture, mass_of_nuclei: Numbers, matter: Matter) -> Floats:
+    """Eq. 1: eps = sum_a n_a m_a + eps_e + eps_n + eps_L, MeV fm^-3, with the rest masses of all particles.
+
+    mass_of_nuclei: sum_a Y_a m_a, MeV per baryon. CS20 leave out eps_L, which matter.lattice = 0 does.
+    """
+    n_b = jnp.asarray(n_b)
+    n_n = n_b * mixture.Y_n
+    return (
+        n_b * mass_of_nuclei
+        + electron_energy_density(n_b * mixture.Y_e)
+        + n_n * (ATOMIC_MASS_UNIT + NEUTRON_EXCESS)
+        + neutron_energy_density(n_n, matter)
+        + lattice_energy_density(n_b, mixture, matter)
+    )
+
+
+@needs_x64
 def pressure(n_b: Numbers, mixture: Mixture, matter: Matter) -> Floats:
-    """P = P_e + P_n + P_L with P_L = eps_L/3, MeV fm^-3 (CS20 eq. 1)."""
+    """P = -d(eps V)/dV = P_e + P_n + P_L with P_L = eps_L/3, MeV fm^-3, of the energy in CS20's eq. 1."""
     return (
         electron_pressure(n_b * jnp.asarray(mixture.Y_e))
         + neutron_pressure(n_b * jnp.asarray(mixture.Y_n), matter)

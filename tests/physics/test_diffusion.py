@@ -1,4 +1,4 @@
-"""Force balance and neutron flux (CS20 eqs 2-11): laws first, then the numbers of the specification."""
+"""Diffusion equilibrium and the neutron flux (CS20 eqs 7-11): laws first, then the numbers of the specification."""
 
 import jax
 import jax.numpy as jnp
@@ -8,66 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpucrust.constants import ATOMIC_MASS_UNIT, ATOMIC_MASS_UNIT_GRAM, EDDINGTON_MDOT, NEUTRON_EXCESS
-from gpucrust.physics import diffusion
+from gpucrust.physics import diffusion, force_balance
 from published import FLUX_EDDINGTON, FLUX_EQ_11, FLUX_EQ_11_ROUNDED
 
-M_N = ATOMIC_MASS_UNIT + NEUTRON_EXCESS
 STATE = {"A": 56.0, "g": 2e14, "rho_n": 8e11, "ratio": 0.3}
-
-
-def random_crust(seed, species=3):
-    """A slab in hydrostatic equilibrium with any slope of mu_e: the remainder is friction's."""
-    rng = np.random.default_rng(seed)
-    Z, A = rng.integers(8, 40, species), rng.integers(50, 130, species)
-    m_i = A * ATOMIC_MASS_UNIT + rng.normal(0, 40, species)
-    n_i, n_n = rng.uniform(1e-7, 1e-4, species), rng.uniform(1e-6, 1e-2)
-    n_e = np.sum(Z * n_i)
-    g = rng.uniform(0.5, 3)
-    rho = np.sum(n_i * m_i) + n_n * M_N
-    dmu_e_dr = -rng.normal() * g * 1e3
-    dmu_n_dr = (-rho * g - n_e * dmu_e_dr) / n_n
-    return Z, A, m_i, n_i, n_n, n_e, g, rho, dmu_e_dr, dmu_n_dr
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=50)
-def test_weighted_sum_of_eqs_2_to_4_is_eq_5(seed):
-    Z, _, m_i, n_i, n_n, n_e, g, rho, dmu_e_dr, dmu_n_dr = random_crust(seed)
-    rng = np.random.default_rng(seed)
-    # arbitrary field and frictions, not in balance: the identity needs charge neutrality and the third law alone
-    eE, f_in = rng.normal(size=2) * 1e3
-    dmu_n_dr = dmu_n_dr * rng.normal()
-    f_ni = diffusion.friction_on_neutron(f_in, np.sum(n_i), n_n)
-    terms = [
-        n_e * diffusion.force_on_electron(dmu_e_dr, eE),
-        np.sum(n_i * diffusion.force_on_nucleus(Z, m_i, g, eE, f_in)),
-        n_n * diffusion.force_on_neutron(dmu_n_dr, M_N, g, f_ni),
-    ]
-    dP_dr = n_e * dmu_e_dr + n_n * dmu_n_dr
-    size = np.abs([n_e * dmu_e_dr, n_n * dmu_n_dr, n_e * eE, np.sum(n_i) * f_in, rho * g]).sum()
-    assert abs(np.sum(terms) - diffusion.force_on_matter(dP_dr, rho, g)) < 1e-14 * size
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=50)
-def test_friction_of_eq_6_balances_every_component(seed):
-    Z, _, m_i, n_i, n_n, _, g, rho, dmu_e_dr, dmu_n_dr = random_crust(seed)
-    eE = -dmu_e_dr  # eq. 2
-    f_in = diffusion.friction_on_nucleus(Z, m_i, g, dmu_e_dr)
-    np.testing.assert_allclose(diffusion.force_on_electron(dmu_e_dr, eE), 0)
-    np.testing.assert_allclose(diffusion.force_on_nucleus(Z, m_i, g, eE, f_in), 0, atol=1e-14 * np.abs(Z * eE).max())
-    f_ni = diffusion.friction_on_neutron(np.average(f_in, weights=n_i), np.sum(n_i), n_n)
-    scale = abs(dmu_n_dr) + rho * g / n_n
-    np.testing.assert_allclose(diffusion.force_on_neutron(dmu_n_dr, M_N, g, f_ni), 0, atol=1e-13 * scale)
-
-
-def test_eq_7_is_the_slope_without_friction():
-    Z, _, m_i, n_i, n_n, _, g, _, _, _ = random_crust(7, species=1)
-    rho = n_i * m_i + n_n * M_N
-    slope = diffusion.nodiff_slope_of_mass(m_i, Z, rho)
-    np.testing.assert_allclose(
-        diffusion.friction_on_nucleus(Z, m_i, g, -slope * rho * g), 0, atol=1e-14 * float((m_i * g).max())
-    )
 
 
 def test_both_forms_of_eq_7_agree_when_all_nucleons_weigh_m_u():
@@ -76,20 +20,14 @@ def test_both_forms_of_eq_7_agree_when_all_nucleons_weigh_m_u():
     np.testing.assert_allclose(exact, diffusion.nodiff_slope(A, Z, n_b), rtol=1e-15)
 
 
-def test_eq_6_in_terms_of_the_ratio():
-    A, Z, n_b, g, dmu_e_dP = 56.0, 20.0, 1e-3, 2e14, 700.0
-    R = diffusion.equilibrium_ratio(dmu_e_dP, diffusion.nodiff_slope(A, Z, n_b))
-    m_i, rho = A * ATOMIC_MASS_UNIT_GRAM, n_b * ATOMIC_MASS_UNIT_GRAM
-    f_in = diffusion.friction_on_nucleus(Z, m_i, g, -dmu_e_dP * rho * g)
-    np.testing.assert_allclose(diffusion.friction_from_ratio(A, g, R), f_in, rtol=1e-14)
-
-
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=50)
 def test_residuals_of_eqs_8_and_9_balance_and_measure_the_ratio(seed):
-    Z, A, _, n_i, n_n, n_e, *_ = random_crust(seed, species=1)
-    n_b = A * n_i + n_n
-    dmu_e_dP = np.random.default_rng(seed).normal() / n_e
+    rng = np.random.default_rng(seed)
+    Z, A = rng.integers(8, 40, 1), rng.integers(50, 130, 1)
+    n_i, n_n = rng.uniform(1e-7, 1e-4, 1), rng.uniform(1e-6, 1e-2)
+    n_e, n_b = Z * n_i, A * n_i + n_n
+    dmu_e_dP = rng.normal() / n_e
     R = diffusion.equilibrium_ratio(dmu_e_dP, diffusion.nodiff_slope(A, Z, n_b))
     res_ei = diffusion.residual_ei(n_e * dmu_e_dP, A * n_i, n_b)
     res_n = diffusion.residual_n(1 - n_e * dmu_e_dP, n_n, n_b)
@@ -104,7 +42,6 @@ def test_outer_crust_is_in_equilibrium_whatever_its_composition():
     assert diffusion.neutron_flux(A, 2e14, 0.0, R) == 0
     assert diffusion.neutron_flux(A, 2e14, 0.0, 0.9) == 0, "no neutrons, no flux, whatever R is reported"
     assert diffusion.residual_n(0.0, 0.0, n_b) == 0
-    assert diffusion.friction_on_neutron(0.0, n_b / A, 0.0) == 0
 
 
 def test_flux_scales_as_g_A_rho_n_and_the_accretion_flux_as_mdot():
@@ -131,10 +68,26 @@ def test_eq_10_carries_the_friction_of_eq_6():
     np.testing.assert_allclose(push, diffusion.friction_from_ratio(STATE["A"], STATE["g"], STATE["ratio"]), rtol=1e-14)
 
 
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=50)
+def test_eq_10_with_the_friction_of_eq_6_is_the_flux_of_sweeps(seed):
+    """But for m_u/m_n, and the sign: along gravity there, outwards here."""
+    rng = np.random.default_rng(seed)
+    A, n_i, n_n, g, R = rng.uniform(20, 120), *rng.uniform(1e34, 1e36, 2), rng.uniform(1e13, 1e15), rng.normal(0, 2)
+    rho_n = n_n * ATOMIC_MASS_UNIT_GRAM
+    f_ni = force_balance.reaction(diffusion.friction_from_ratio(A, g, R), n_i, n_n)
+    J_n = diffusion.neutron_current(f_ni, n_n, n_i, diffusion.cross_section(A), diffusion.neutron_velocity(rho_n))
+    lighter = ATOMIC_MASS_UNIT / (ATOMIC_MASS_UNIT + NEUTRON_EXCESS)
+    np.testing.assert_allclose(-J_n, lighter * diffusion.neutron_flux(A, g, rho_n, R), rtol=1e-13)
+
+
 def test_both_forms_of_eq_11():
     np.testing.assert_allclose(diffusion.neutron_flux_scale(70.0, 1e14, 1e12), FLUX_EQ_11, rtol=2e-3)
     np.testing.assert_allclose(diffusion.neutron_flux_rounded(70.0, 1e14, 1e12), FLUX_EQ_11_ROUNDED)
     assert diffusion.neutron_flux(70.0, 1e14, 1e12, 0.0) == diffusion.neutron_flux_scale(70.0, 1e14, 1e12)
+    # the right-hand form goes with A^(1/3): it is the middle one with nuclei of no more than their own size, rounded
+    bare = 70 * 1e14 / (1e-23 * 70 ** (2 / 3) * diffusion.neutron_velocity(1e12))
+    np.testing.assert_allclose(bare, 2.576e28, rtol=1e-3)
 
 
 def test_eddington_accretion_flux():
@@ -161,7 +114,6 @@ def test_gradients_are_finite_without_free_neutrons():
     for function in (
         lambda rho_n: diffusion.neutron_flux(56.0, 2e14, rho_n, 1.0),
         lambda rho_n: diffusion.residual_n(0.0, rho_n, 1.0),
-        lambda n_n: diffusion.friction_on_neutron(1.0, 1.0, n_n),
     ):
         assert jnp.isfinite(jax.grad(function)(0.0))
 

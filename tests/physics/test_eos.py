@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpucrust.constants import DYN_PER_CM2
+from gpucrust.constants import ATOMIC_MASS_UNIT, DYN_PER_CM2, NEUTRON_EXCESS
 from gpucrust.physics import eos
 from published import EOS
 
+M_N = ATOMIC_MASS_UNIT + NEUTRON_EXCESS
 MATTERS = {
     "mackie-baym": eos.Matter(jnp.array(eos.NEUTRON_MATTER["mackie-baym"]), 0.0),
     "free-gas": eos.Matter(jnp.array(eos.NEUTRON_MATTER["free-gas"]), 0.0),
@@ -41,6 +42,24 @@ def test_pressure_is_minus_the_derivative_of_the_energy_per_baryon(matter, state
 
     P = n_b**2 * jax.grad(energy_per_baryon)(n_b)
     np.testing.assert_allclose(eos.pressure(n_b, mixture(Y_e, Y_n), matter), P, rtol=1e-11)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_eq_1_gives_pressure_and_chemical_potentials(matter, state):
+    """P = n_b^2 d(eps/n_b)/dn_b at frozen composition; mu_e (without the lattice) and mu_n with rest masses."""
+    n_b, Y_e, Y_n = state
+    mass = (1 - Y_n) * 931.0
+
+    def energy(n_b, Y_e, Y_n, mass):
+        return eos.energy_density(n_b, mixture(Y_e, Y_n), mass, matter)
+
+    P = n_b * jax.grad(energy)(n_b, Y_e, Y_n, mass) - energy(n_b, Y_e, Y_n, mass)
+    np.testing.assert_allclose(eos.pressure(n_b, mixture(Y_e, Y_n), matter), P, rtol=1e-9)
+    d_e, d_n, d_mass = (jax.grad(energy, i)(n_b, Y_e, Y_n, mass) / n_b for i in (1, 2, 3))
+    np.testing.assert_allclose(d_mass, 1, rtol=1e-14)
+    np.testing.assert_allclose(d_n, M_N + eos.neutron_chemical_potential(n_b * Y_n, matter), rtol=1e-12)
+    if matter.lattice == 0:
+        np.testing.assert_allclose(d_e, eos.electron_chemical_potential(n_b * Y_e), rtol=1e-9)
 
 
 @pytest.mark.parametrize("state", STATES)
