@@ -19,7 +19,7 @@ axis), differentiable, and holds in any one consistent system of units. Averages
 import jax.numpy as jnp
 
 from gpucrust.support.precision import needs_x64
-from gpucrust.support.shapes import Floats, Numbers
+from gpucrust.support.shapes import Floats, Kinds, Numbers
 
 
 @needs_x64
@@ -40,14 +40,14 @@ def force_on_electron(
 
 @needs_x64
 def force_on_nuclei(
-    n: Numbers,
-    Z: Numbers,
-    m: Numbers,
+    n: Kinds,
+    Z: Kinds,
+    m: Kinds,
     e_grad_phi: Numbers,
     g: Numbers,
     f_in: Numbers,
     f_ie: Numbers = 0.0,
-    grad_mu: Numbers = 0.0,
+    grad_mu: Kinds | float = 0.0,
 ) -> Floats:
     """Eq. 3, left side less right side: -Z e grad(phi) + m_i g - sum_a (n_a/n_i) grad(mu_a) - f_ie - f_in per nucleus.
 
@@ -150,7 +150,7 @@ def reaction(f_jk: Numbers, n_j: Numbers, n_k: Numbers) -> Floats:
 
 
 @needs_x64
-def mean_over_nuclei(n: Numbers, x: Numbers) -> Floats:
+def mean_over_nuclei(n: Kinds, x: Kinds | float) -> Floats:
     """sum_a (n_a/n_i) x_a over kinds a of nuclei, the last axis; n: their densities, (..., kinds)."""
     n = jnp.asarray(n)
     return jnp.sum(n * x, axis=-1) / jnp.sum(n, axis=-1)

@@ -14,6 +14,8 @@ Numbers = Real[ArrayLike, "*#shape"]
 shapes of the other arguments."""
 Floats = Float64[Array, "*shape"]
 """float64 of the shape to which the arguments of an elementwise function broadcast."""
+Kinds = Real[ArrayLike, "*#shape kinds"]
+"""Real numbers for each kind of nuclei, along the last axis; the axes before it as in Numbers."""
 Scalar = Float64[Array, ""]
 """One float64."""
 ScalarLike = Real[ArrayLike, ""]
