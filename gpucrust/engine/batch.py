@@ -1,4 +1,4 @@
-"""Crews: batches of lanes, one for every core of a CPU or one for a GPU, and which member each lane has."""
+"""One batch of lanes: which member each lane has, how it takes members in, and how their results are taken out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,29 +12,35 @@ from gpucrust.engine.inputs import Stepper
 from gpucrust.engine.interface import RUNNING, Engine, Member, Settings
 from gpucrust.engine.lanes import Lanes, refill, results_of, start_lanes
 from gpucrust.engine.network import Network
-from gpucrust.engine.sizes import HARVEST, padded
+from gpucrust.engine.sizes import RESULTS_AT_A_TIME, padded
 from gpucrust.status import Status
 
 
 @dataclass
-class Crew:
-    """One batch of lanes, and which member each has; -1 for none."""
+class Batch:
+    """Lanes that take micro-steps together; members go through them one after another.
+
+    On a CPU there is a batch for every core, since XLA runs most of a step on one; on a GPU there is one.
+    """
 
     occupant: np.ndarray
+    """(lanes,) index of the member that a lane has; -1 for none."""
     lanes: Lanes | None = None
+    """The lanes on the device; None before the first member."""
 
     @property
     def idle(self) -> bool:
+        """Whether no lane has a member."""
         return bool(np.all(self.occupant < 0))
 
     @property
     def grid_points(self) -> int:
-        """Pressures that the members under way have reached."""
+        """Number of recorded pressures that the members under way have reached."""
         if self.lanes is None:
             return 0
         return int(np.asarray(self.lanes.state.account.grid_index)[self.occupant >= 0].sum())
 
-    def take(
+    def take_in(
         self,
         waiting: Iterator[int],
         everyone: Member,
@@ -68,22 +74,22 @@ class Crew:
             beyond = np.full(room - len(taken), n_lanes)
             self.lanes = refill(self.lanes, fresh, jnp.asarray(np.concatenate([places, beyond])))
 
-    def harvest(self, Y_initial: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    def take_out(self, Y_initial: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         """Take out members that have ended: their numbers, and results. Y_initial: (members,) nuclei per baryon."""
         if self.lanes is None:
             return np.empty(0, int), {}
         status = np.asarray(self.lanes.state.account.status)
-        ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))[:HARVEST]
+        ended = np.flatnonzero((self.occupant >= 0) & (status != RUNNING))[:RESULTS_AT_A_TIME]
         members = self.occupant[ended]
         if ended.size == 0:
             return members, {}
-        results = _harvest(self.lanes, ended)
+        results = _results(self.lanes, ended)
         results["mismatch"] = results["mismatch"] / Y_initial[members]
         self.occupant[ended] = -1
         return members, results
 
 
-def _harvest(lanes: Lanes, ended: np.ndarray) -> dict[str, Any]:
+def _results(lanes: Lanes, ended: np.ndarray) -> dict[str, Any]:
     """The results of the lanes that have ended, by name."""
     places = np.resize(ended, padded(len(ended), len(lanes.profile)))
     found = jax.tree.map(lambda x: np.asarray(x)[: len(ended)], results_of(lanes, places))

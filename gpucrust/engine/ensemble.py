@@ -1,11 +1,11 @@
 """Ensembles on one device: lanes filled and refilled, results taken out as members end. No physics here.
 
-All lanes take micro-steps together. When some have ended, their results are taken out and the lanes go on with the
-next members, so that short crusts do not wait for long ones.
+All lanes of a batch take micro-steps together. When some have ended, their results are taken out and the lanes go on
+with the next members, so that short crusts do not wait for long ones.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpucrust.engine.batch import Crew
+from gpucrust.engine.batch import Batch
 from gpucrust.engine.engines import engine_of
 from gpucrust.engine.evolution import Evolution, empty_results, evolution_of
 from gpucrust.engine.inputs import Members, Problem, batch_members, settings_of
+from gpucrust.engine.interface import Engine, Settings
 from gpucrust.engine.lanes import advance
-from gpucrust.engine.network import build_network
-from gpucrust.engine.sizes import crews_and_lanes, lane_bytes
+from gpucrust.engine.network import Network, build_network
+from gpucrust.engine.sizes import batches_and_lanes, lane_bytes
 from gpucrust.status import Status
 
 
@@ -28,13 +29,13 @@ class Progress:
     """Where an ensemble stands."""
 
     done: int
-    """Members that have ended."""
+    """Number of members that have ended."""
     failed: int
-    """Those of them that have no result."""
+    """Number of those of them that have no result."""
     total: int
-    """All members."""
+    """Number of all members."""
     fraction: float
-    """Share of the work done, members under way included, by recorded pressures."""
+    """Part of the work that is done, members under way included, by recorded pressures."""
     elapsed: float
     """Time since it began, s."""
 
@@ -48,8 +49,8 @@ def evolve(
 ) -> Evolution:
     """Evolve all members from the first to the last of the problem's pressures.
 
-    batch: lanes of a crew, rounded up to whole groups of 8; None leaves the number to gpucrust. progress: called now
-    and then. Raises ValueError if an ash has more nuclides than there are slots.
+    batch: number of lanes of a batch, rounded up to whole groups of 8; None leaves the number to gpucrust. progress:
+    called now and then. Raises ValueError if an ash has more nuclides than there are slots.
     """
     engine = engine_of(problem.physics, problem.stepper)
     everyone = empty_results(len(members.model), len(problem.pressures), problem.stepper, engine)
@@ -84,51 +85,54 @@ def evolve_each(
         _evolve(members, problem, keep, batch, progress)
 
 
+def _advance(batches: Sequence[Batch], network: Network, settings: Settings, engine: Engine) -> None:
+    """Micro-steps of all batches that have members. On a CPU calls return at once, so that batches run side by side."""
+    for batch in batches:
+        if batch.lanes is not None and not batch.idle:
+            batch.lanes = advance(batch.lanes, network, settings, engine=engine, steps=engine.steps_per_call)
+
+
 def _evolve(
     members: Members,
     problem: Problem,
     keep: Callable[[np.ndarray, dict[str, Any]], None],
-    batch: int | None,
+    lanes: int | None,
     progress: Callable[[Progress], None] | None,
 ) -> None:
     started = time.perf_counter()
-    n = len(members.model)
-    pressures, stepper = problem.pressures, problem.stepper
+    n, pressures, stepper = len(members.model), problem.pressures, problem.stepper
     engine = engine_of(problem.physics, stepper)
     network = build_network(problem.models, pressures, pycnonuclear=problem.physics.pycno)
     settings = settings_of(problem.physics, stepper, engine)
     everyone = jax.tree.map(np.asarray, batch_members(members, problem))  # lanes take a few at a time
     Y_initial = np.asarray(everyone.Y).sum(axis=1)
-    n_crews, n_lanes = crews_and_lanes(n, batch, lane_bytes(len(pressures), stepper))
-    crews = [Crew(np.full(n_lanes, -1)) for _ in range(n_crews)]
+    n_batches, n_lanes = batches_and_lanes(n, lanes, lane_bytes(len(pressures), stepper))
+    batches = [Batch(np.full(n_lanes, -1)) for _ in range(n_batches)]
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
 
     def go_on() -> None:
-        with jax.enable_x64(True), jax.default_device(device):
-            for crew in crews:
-                if crew.lanes is not None and not crew.idle:  # on a CPU calls return at once: crews run side by side
-                    crew.lanes = advance(crew.lanes, network, settings, engine=engine, steps=engine.steps_per_call)
+        with jax.enable_x64(True), jax.default_device(device):  # of a thread's own
+            _advance(batches, network, settings, engine)
 
     waiting = iter(range(n))
     done = failed = 0
-    harvest: list[tuple[np.ndarray, dict[str, Any]]] = []
+    ended: list[tuple[np.ndarray, dict[str, Any]]] = []
     with ThreadPoolExecutor(1) as launcher:  # a GPU's loops ask their caller whether to go on
         while True:
-            for crew in crews:
-                crew.take(waiting, everyone, network, settings, engine, stepper)
-            if all(crew.idle for crew in crews):
+            for batch in batches:
+                batch.take_in(waiting, everyone, network, settings, engine, stepper)
+            if all(batch.idle for batch in batches):
                 break
             under_way = launcher.submit(go_on)
-            for numbers, results in harvest:  # of the round before
+            for numbers, results in ended:  # in the round before
                 keep(numbers, results)
             under_way.result()
-            taken = [crew.harvest(Y_initial) for crew in crews]
-            harvest = [(numbers, results) for numbers, results in taken if numbers.size]
-            for numbers, results in harvest:
-                done += numbers.size
-                failed += int(np.sum(results["status"] > Status.SWITCHED_TO_MIXED))
+            taken = [batch.take_out(Y_initial) for batch in batches]
+            ended = [(numbers, results) for numbers, results in taken if numbers.size]
+            done += sum(numbers.size for numbers, _ in ended)
+            failed += sum(int(np.sum(results["status"] > Status.SWITCHED_TO_MIXED)) for _, results in ended)
             if progress is not None:
-                reached = sum(crew.grid_points for crew in crews) / len(pressures)
+                reached = sum(batch.grid_points for batch in batches) / len(pressures)
                 progress(Progress(done, failed, n, (done + reached) / n, time.perf_counter() - started))
-    for numbers, results in harvest:
+    for numbers, results in ended:
         keep(numbers, results)

@@ -1,4 +1,4 @@
-"""Which reaction happens next: the most urgent channel, the fastest fusion."""
+"""Pycnonuclear fusion among the slots of a member: the burn times of all pairs, and what a pair fuses to."""
 
 from typing import NamedTuple
 
@@ -13,22 +13,32 @@ from gpucrust.nuclide import nuclide_code, nuclide_N, nuclide_Z
 from gpucrust.physics import pycno, reactions
 from gpucrust.physics.eos import Mixture
 
-SUDDEN = 1e6
-"""Nuclei that fuse from a density on have a burn time that falls as its -SUDDEN-th power, and is 1 s there."""
+STEEPNESS = 1e6
+"""Power of the density with which the burn time falls of nuclei that fuse from a given density on, where it is 1 s: so
+steep that they do not fuse before, and yet with a threshold that Newton's method finds."""
 
 
 class Fusions(NamedTuple):
     """All pairs of slots, i <= j, with what of their burn times is fixed at frozen composition; (pairs,) arrays."""
 
     first: np.ndarray
+    """Slot i."""
     second: np.ndarray
+    """Slot j."""
     possible: Array
+    """Whether both nuclei are there and light enough to fuse."""
     constants: pycno.PairConstants
+    """Constants of the pair."""
     ln_Y1: Array
+    """ln of the abundance of the first."""
     ln_Y2: Array
+    """ln of the abundance of the second."""
     ln_Y_nuclei: Array
-    ln_offset: Array  # ln 1/2 for identical nuclei, less the logarithm of the rate's scale
-    ln_density: Array | None  # ln of the density in g cm^-3 from which the pair fuses, if not by burn time
+    """ln of the number of all nuclei per baryon, a scalar."""
+    ln_offset: Array
+    """ln 1/2 for identical nuclei, less ln of the factor on all fusion rates."""
+    ln_density: Array | None
+    """ln of the density in g cm^-3 from which the pair fuses, if not by burn time."""
 
 
 def fusions_of(
@@ -36,7 +46,7 @@ def fusions_of(
 ) -> Fusions:
     """The pairs of slots (nuclide, Y: (slots,)).
 
-    density: (61,) g cm^-3 by charge number from which two nuclei of one element fuse instead of by burn time, or None.
+    density: (Z_MAX + 1,) g cm^-3 by charge number from which two nuclei of one element fuse, if not by burn time.
     """
     first, second = np.triu_indices(Y.shape[0])
     index, light = fusion_index(nuclide)
@@ -71,14 +81,14 @@ def ln_burn_time(fusions: Fusions, conditions: pycno.Conditions, n_b: Array) -> 
     """ln of the burn time of each pair, s."""
     f = fusions
     if f.ln_density is not None:
-        return SUDDEN * (f.ln_density - jnp.log(n_b * RHO_PER_N_B))
+        return STEEPNESS * (f.ln_density - jnp.log(n_b * RHO_PER_N_B))
     return f.ln_offset + pycno.ln_burn_time(f.constants, conditions, f.ln_Y1, f.ln_Y2, f.ln_Y_nuclei, n_b)
 
 
 def ln_burn_time_slope(fusions: Fusions, conditions: pycno.Conditions) -> Array:
     """d ln tau/d ln n_b at frozen composition."""
     if fusions.ln_density is not None:
-        return jnp.full_like(fusions.ln_density, -SUDDEN)
+        return jnp.full_like(fusions.ln_density, -STEEPNESS)
     return pycno.ln_burn_time_slope(fusions.constants, conditions)
 
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What is given to evolve an ensemble: members, rules, accuracy; and all of it as arrays for the device."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,18 @@ from gpucrust.physics.eos import Matter
 
 @dataclass(frozen=True)
 class Members:
-    """One entry per distinct evolution: arrays of one length."""
+    """The members of an ensemble, one entry per distinct evolution: arrays of one length."""
 
-    model: np.ndarray  # index of the mass model
-    ash: np.ndarray  # index of the ash
+    model: np.ndarray
+    """Index of the mass model."""
+    ash: np.ndarray
+    """Index of the ash."""
     pycno_log10_scale: np.ndarray
-    sample: np.ndarray  # 0 is the unperturbed member
-    g_mdot: np.ndarray  # g times mdot, dyn cm^-2 s^-1
+    """log10 of the factor on all fusion rates."""
+    sample: np.ndarray
+    """Number of the draw of mass errors; 0 is the unperturbed member."""
+    g_mdot: np.ndarray
+    """g times mdot, dyn cm^-2 s^-1."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,23 @@ class Physics:
     """Rules shared by all members; `[physics]` and `[perturbation]` of a sweep file."""
 
     pycno: bool = True
-    t_weak: float = 1.0  # s
+    """Whether nuclei fuse."""
+    t_weak: float = 1.0
+    """Burn time below which a fusion goes before electron captures, s."""
     lattice: bool = False
+    """Whether the lattice energy counts."""
     neutron_eos: str = "mackie-baym"
+    """Neutron matter, a name in `eos.NEUTRON_MATTER`."""
     neutrino_fraction: float = 0.0
+    """Part of the Gibbs energy of electron captures that neutrinos take."""
     one_component: bool = False
-    fusion_density: tuple[tuple[int, float], ...] = ()  # charge number, g cm^-3
-    sigma: float = 0.0  # MeV, errors of theory masses of samples other than 0
+    """Whether all nuclei convert together (Haensel & Zdunik 1990)."""
+    fusion_density: tuple[tuple[int, float], ...] = ()
+    """Charge numbers, and the density in g cm^-3 from which two such nuclei fuse, if not by burn time."""
+    sigma: float = 0.0
+    """Standard deviation of the errors of theory masses of samples other than 0, MeV."""
     seed: int = 0
+    """Seed of these errors."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +60,23 @@ class Stepper:
     """`[stepper]` of a sweep file, and what to record."""
 
     chunk: float = 0.002
+    """Largest amount of one reaction of the chunk engine, as a part of all nuclei of the ash."""
     slots: int = 16
-    max_steps: int = 0  # 0 for a limit that no crust has come near
+    """Nuclides at a time for which there is room."""
+    max_steps: int = 0
+    """Largest number of micro-steps of a member; 0 for a limit that no crust has come near."""
     composition: bool = False
-    trace: int = 0  # reactions of each member to record
-    record: int = 0  # steps of each member to record, of the engine "slide"
-    engine: str = "slide"  # a name in `gpucrust.engine.engines`
-    step: float = 0.01  # largest move in ln P, of the engine "slide"
-    landed: float = 5e-6  # in ln P: how near its moves end to where anything changes
+    """Whether compositions are recorded at every pressure."""
+    trace: int = 0
+    """Reactions of each member for which there is room in its trace; 0 for no trace."""
+    record: int = 0
+    """Steps of each member for which there is room in its record, of the slide engine; 0 for no record."""
+    engine: str = "slide"
+    """A name in `gpucrust.engine.engines.ENGINES`."""
+    step: float = 0.01
+    """Longest move of the slide engine, in ln P."""
+    landed: float = 5e-6
+    """How near moves of the slide engine end to where anything changes, in ln P."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an engine is: its protocol, what it is given, what its states share, and the rows that it records.
+"""What an engine is: its protocol, what it is given, and the rows that it records.
 
 An engine takes one member of an ensemble through the crust, from the lowest to the highest recorded pressure, in
 micro-steps that are the same program for every member, so that `jax.vmap` gives the batch and no lane waits for
@@ -9,17 +9,14 @@ Inside: MeV, fm, MeV fm^-3, per baryon.
 """
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gpucrust.engine.network import Network
 from gpucrust.physics.eos import Matter
-from gpucrust.status import Status
-
-if TYPE_CHECKING:
-    from gpucrust.engine.network import Network
 
 # --- limits that all engines share
 
@@ -28,13 +25,14 @@ Y_REACTS = 1e-12
 Y_DROPPED = 1e-15
 """Abundance per baryon below which a nuclide is dropped; no reaction of a smaller amount happens."""
 SCARCE = 1e-3
-"""Free neutrons, as a part of the chunk, below which none is captured. Without this limit a burn next to neutron drip
-may go round a chain reaction of multiplication one (neutrons from electron captures are captured by the very nuclides
-whose electron captures follow) in steps of 1e-10 for ever: seen once in ten members with mass errors of 0.5 MeV."""
+"""Free neutrons, as a part of the chunk and for each that a reaction takes in, below which it does not capture them.
+Without this limit a burn next to neutron drip may go round a chain reaction of multiplication one (neutrons from
+electron captures are captured by the very nuclides whose electron captures follow) in steps of 1e-10 for ever: seen
+once in ten members with mass errors of 0.5 MeV."""
 GUARD = 3.0
-"""Table mismatch in MeV per initial nucleus beyond which the policy `unmixed` gives way to one table."""
+"""Mismatch in MeV per nucleus of the ash beyond which the policy `unmixed` gives way to one table."""
 MAX_SEGMENTS = 256
-"""Segments of one member for which there is room."""
+"""Largest number of segments of one member."""
 
 # --- status and lines while a member is under way
 
@@ -73,7 +71,7 @@ class ProfileRow(NamedTuple):
 
 
 class ReactionName(NamedTuple):
-    """A reaction by its nuclides, whatever slots they have: the first columns of rows that name one; -1 for none."""
+    """A reaction by its nuclides, whatever slots they have; all -1 for none. Rows that tell of one begin with these."""
 
     nuclide: Any
     """Code of the parent."""
@@ -109,7 +107,7 @@ class SegmentRow(NamedTuple):
     nuclide: Any
     """Code of the parent; -1 in a segment of the slide engine along which nothing reacts."""
     second_nuclide: Any
-    """Code of the second parent of a fusion; of other reactions as the engine has it."""
+    """Code of the second parent of a fusion; of a channel as in `ReactionName`."""
     channel: Any
     """Channel; CHANNELS for a fusion."""
     k: Any
@@ -122,7 +120,7 @@ class TraceRow(NamedTuple):
     nuclide: Any
     """Code of the parent."""
     second_nuclide: Any
-    """Code of the second parent of a fusion; of other reactions as the engine has it."""
+    """Code of the second parent of a fusion; of a channel as in `ReactionName`."""
     channel: Any
     """Channel; CHANNELS for a fusion."""
     k: Any
@@ -136,7 +134,7 @@ class TraceRow(NamedTuple):
 
 
 REACTION_COLUMNS = slice(SegmentRow._fields.index("nuclide"), None)
-"""Columns of a segment that name its reaction."""
+"""Columns of a `SegmentRow` that name its reaction, and the neutrons that it sets free."""
 
 
 def column(row: type[NamedTuple], name: str) -> int:
@@ -168,7 +166,7 @@ class Settings(NamedTuple):
     landed: Array
     """How near moves of the slide engine end to where anything changes, in ln P."""
     fusion_density: Array | None = None
-    """(61,) density from which nuclei of a charge number fuse, g cm^-3, if not by burn time."""
+    """(Z_MAX + 1,) density from which nuclei of a charge number fuse, g cm^-3, if not by burn time."""
 
 
 class Member(NamedTuple):
@@ -190,77 +188,7 @@ class Member(NamedTuple):
     """Largest amount of one reaction, per baryon."""
 
 
-# --- what states and steps of all engines have
-
-
-class Stock(NamedTuple):
-    """The nuclides and free neutrons there are; a pytree of arrays."""
-
-    nuclide: Array
-    """(slots,) codes."""
-    Y: Array
-    """(slots,) nuclei per baryon; 0 marks an empty slot."""
-    dE: Array
-    """(channels, slots) energy change of each slot's channels by the policy in force, MeV; inf where there is none."""
-    Y_n: Array
-    """Free neutrons per baryon."""
-
-
-class Account(NamedTuple):
-    """What a member's way has come to so far; a pytree of arrays."""
-
-    heat: Array
-    """Heat released since the first pressure, MeV per baryon."""
-    mismatch: Array
-    """Energy released by reading masses from several tables, beyond one table's, MeV per baryon."""
-    switched: Array
-    """Whether `unmixed` has given way to one table."""
-    grid_index: Array
-    """Index of the next pressure to record."""
-    n_steps: Array
-    """Micro-steps taken."""
-    n_reactions: Array
-    """Reactions (or burns) so far."""
-    n_recorded: Array
-    """Steps recorded so far, by an engine that records its steps."""
-    max_active: Array
-    """Most nuclides at a time."""
-    status: Array
-    """RUNNING or a Status."""
-    segment_index: Array
-    """Number of the present segment; -1 before the first."""
-    segment: Array
-    """(len(SegmentRow._fields),) the present segment."""
-
-
-def new_account(Y: Array, on_edge: Array) -> Account:
-    """The account at the lowest pressure; Y: (slots,) ash; on_edge: whether one of its nuclides ends its mass table."""
-    zero, count = jnp.array(0.0), jnp.array(0)
-    return Account(
-        heat=zero,
-        mismatch=zero,
-        switched=jnp.array(False),
-        grid_index=count,
-        n_steps=count,
-        n_reactions=count,
-        n_recorded=count,
-        max_active=jnp.sum(Y > 0),
-        status=jnp.where(on_edge, int(Status.CHART_EDGE), RUNNING),
-        segment_index=jnp.array(-1),
-        segment=jnp.zeros(len(SegmentRow._fields)),
-    )
-
-
-class State(Protocol):
-    """A member on its way: a pytree of arrays with whatever an engine needs, and these."""
-
-    @property
-    def stock(self) -> Stock:
-        """Nuclides and free neutrons."""
-
-    @property
-    def account(self) -> Account:
-        """What its way has come to."""
+# --- what an engine records
 
 
 class Output(NamedTuple):
@@ -316,8 +244,8 @@ class Engine(Protocol):
     def record_columns(self, slots: int) -> int:
         """Columns of the record of a step; 0 for an engine that keeps none."""
 
-    def init(self, member: Member, network: "Network", settings: Settings) -> Any:
-        """The State of a member at the lowest pressure, with nothing burned yet."""
+    def init(self, member: Member, network: Network, settings: Settings) -> Any:
+        """The `State` of a member at the lowest pressure, with nothing burned yet."""
 
-    def step(self, state: Any, member: Member, network: "Network", settings: Settings) -> tuple[Any, Output]:
-        """The State after one micro-step, and what it records."""
+    def step(self, state: Any, member: Member, network: Network, settings: Settings) -> tuple[Any, Output]:
+        """The `State` after one micro-step, and what it records."""

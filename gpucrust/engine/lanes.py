@@ -21,33 +21,34 @@ from gpucrust.engine.interface import (
     ProfileRow,
     SegmentRow,
     Settings,
-    State,
     TraceRow,
 )
 from gpucrust.engine.network import Network, drawn_errors
+from gpucrust.engine.state import State
 from gpucrust.status import Status
 from gpucrust.support.persistent_jit import kept
 
 STEPS_PER_SCATTER = 50
-"""Micro-steps whose outputs are written to the profiles at once."""
+"""Number of micro-steps whose rows are written to their tables at once: writing costs as much for one as for many."""
 COUNTED = ("n_steps", "n_reactions", "max_active", "mismatch")
-"""Of an account: what results tell as it is."""
+"""Numbers of an account that results tell as they are."""
 
 
 class Lanes(NamedTuple):
-    """The batch on the device."""
+    """The batch on the device; a pytree of arrays whose first axis is that of lanes."""
 
     member: Member
+    """The members that the lanes have."""
     state: State
-    """Of the engine, with a leading axis of lanes."""
+    """Their states, of the engine."""
     profile: Array
-    """(lanes, pressures, len(ProfileRow._fields))."""
+    """(lanes, pressures, columns of `ProfileRow`); NaN at pressures not yet reached."""
     segments: Array
-    """(lanes, MAX_SEGMENTS, len(SegmentRow._fields)); NaN beyond a lane's last."""
+    """(lanes, MAX_SEGMENTS, columns of `SegmentRow`); NaN beyond a lane's last."""
     composition: tuple[Array, Array] | None
     """(lanes, pressures, slots) codes and abundances, if they are wanted."""
     trace: Array | None
-    """(lanes, reactions, len(TraceRow._fields)), if reactions are to be traced."""
+    """(lanes, reactions, columns of `TraceRow`), if reactions are to be traced."""
     record: Array | None
     """(lanes, steps, columns of the engine), if steps are to be recorded."""
 
@@ -102,7 +103,6 @@ def refill(lanes: Lanes, fresh: Lanes, places: Array) -> Lanes:
 @partial(kept, donate_first=True)
 def advance(lanes: Lanes, network: Network, settings: Settings, *, engine: Engine, steps: int) -> Lanes:
     """`steps` micro-steps of every running lane (fewer if all end)."""
-    lane = jnp.arange(lanes.profile.shape[0])
     one_lane = partial(engine.step, network=network, settings=settings)
 
     def one_step(state: Any, _: None) -> tuple[Any, tuple[Output, tuple[Array, Array]]]:
@@ -118,27 +118,35 @@ def advance(lanes: Lanes, network: Network, settings: Settings, *, engine: Engin
     def body(carry: tuple[Array, Lanes]) -> tuple[Array, Lanes]:
         count, now = carry
         state, (output, slots) = jax.lax.scan(one_step, now.state, length=STEPS_PER_SCATTER)
-        composition, trace = now.composition, now.trace
-        if composition is not None:
-            codes, abundances = (
-                table.at[lane, output.line].set(values, mode="drop")
-                for table, values in zip(composition, slots, strict=True)
-            )
-            composition = codes, abundances
-        if trace is not None:
-            trace = trace.at[lane, output.trace_line].set(output.trace_row, mode="drop")
-        record = now.record
-        if record is not None:
-            record = record.at[lane, output.record_line].set(output.record_row, mode="drop")
-        profile = now.profile.at[lane, output.line].set(output.row, mode="drop")
-        segments = now.segments.at[lane, output.segment_line].set(output.segment_row, mode="drop")
-        return count + STEPS_PER_SCATTER, Lanes(now.member, state, profile, segments, composition, trace, record)
+        return count + STEPS_PER_SCATTER, written(now, output, slots)._replace(state=state)
 
     def goes_on(carry: tuple[Array, Lanes]) -> Array:
         count, now = carry
         return (count < steps) & jnp.any(now.state.account.status == RUNNING)
 
     return jax.lax.while_loop(goes_on, body, (jnp.array(0), lanes))[1]
+
+
+def written(lanes: Lanes, output: Output, slots: tuple[Array, Array]) -> Lanes:
+    """Lanes with the rows of some micro-steps in their tables.
+
+    output: with leading axes (steps, lanes); slots: codes and abundances after these steps, (steps, lanes, slots).
+    """
+    lane = jnp.arange(lanes.profile.shape[0])
+    composition, trace, record = lanes.composition, lanes.trace, lanes.record
+    if composition is not None:
+        codes, abundances = (
+            table.at[lane, output.line].set(values, mode="drop")
+            for table, values in zip(composition, slots, strict=True)
+        )
+        composition = codes, abundances
+    if trace is not None:
+        trace = trace.at[lane, output.trace_line].set(output.trace_row, mode="drop")
+    if record is not None:
+        record = record.at[lane, output.record_line].set(output.record_row, mode="drop")
+    profile = lanes.profile.at[lane, output.line].set(output.row, mode="drop")
+    segments = lanes.segments.at[lane, output.segment_line].set(output.segment_row, mode="drop")
+    return lanes._replace(profile=profile, segments=segments, composition=composition, trace=trace, record=record)
 
 
 @kept

@@ -1,8 +1,8 @@
 """The reaction network as arrays on the device: channel energies, masses and fusion constants by nuclide.
 
-A nuclide is a code, Z * 161 + N, so that rows of all mass models of a sweep lie in arrays (model, code, ...).
+A nuclide is a code (`gpucrust.nuclide`), so that rows of all mass models of a sweep lie in arrays (model, code, ...).
 Mass errors of single members are not kept: they are drawn, from a counter-based key and the code, when a member
-starts.
+starts, and added to what the arrays have.
 """
 
 from collections.abc import Sequence
@@ -23,29 +23,40 @@ from gpucrust.support.minimum import first_minimum
 from gpucrust.support.persistent_jit import kept
 
 FUSION_N = 64
-"""Neutron numbers tabulated for fusing nuclei; a lighter nucleus with more neutrons is off the chart."""
+"""Number of neutron numbers for which pairs of fusing nuclei are tabulated; a nucleus that is light enough to fuse but
+has more neutrons is at the edge of the chart."""
 THEORY_Z = 8
-"""Theory tables begin here; lighter nuclides exist only where measured or within DZ31."""
+"""Charge number at which theory tables begin; lighter nuclides exist only where measured or within DZ31."""
 
 
 class MassErrors(NamedTuple):
     """Gaussian errors of one member's theory masses."""
 
-    key: Array  # key data, (2,) uint32; see `member_key`
-    sigma: ArrayLike  # MeV; 0 gives the unperturbed member
+    key: Array
+    """(2,) uint32 key data, of `member_key`."""
+    sigma: ArrayLike
+    """Standard deviation, MeV; 0 gives the unperturbed member."""
 
 
 class Network(NamedTuple):
     """Arrays of all mass models of a sweep; a pytree."""
 
-    E: Array  # (model, code) nuclear mass less A m_u, MeV; inf where there is none
-    dE: Array  # (model, code, 12) energies of the channels by the sweep's policy, MeV; inf where there is none
-    dE_mixed: Array | None  # the same from one table: policy `unmixed` only
-    theory: Array  # (model, code) 1 where the mass is theoretical, else 0
-    theory_row: Array  # (model, code, 12) 1 + 2 theory(parent) + ... as bits: 1 parent's, 2 daughter's error enters
-    edge: Array  # (model, code) nuclides at the edge of what the model knows
-    pairs: Array | None  # (fusing, fusing, 3) pycno.PairConstants; None without fusion
-    pressures: Array  # (n_pressure,) recorded pressures, MeV fm^-3
+    E: Array
+    """(model, code) nuclear mass less A m_u, MeV; inf where there is none."""
+    dE: Array
+    """(model, code, channels) energies of the channels by the sweep's policy, MeV; inf where there is none."""
+    dE_mixed: Array | None
+    """(model, code, channels) the same from one table; None but for the policy `unmixed`."""
+    theory: Array
+    """(model, code) 1 where the mass is theoretical, else 0."""
+    theory_row: Array
+    """(model, code, channels) whose errors enter a channel's energy, as bits: 1 the parent's, 2 the daughter's."""
+    edge: Array
+    """(model, code) whether the nuclide is at the edge of what the model knows."""
+    pairs: Array | None
+    """(fusing, fusing, 3) `pycno.PairConstants` of nuclei in the order of `fusion_index`; None without fusion."""
+    pressures: Array
+    """(pressures,) to be recorded, MeV fm^-3."""
 
 
 def build_network(models: Sequence[MassModel], pressures: np.ndarray, *, pycnonuclear: bool) -> Network:
@@ -66,7 +77,7 @@ def build_network(models: Sequence[MassModel], pressures: np.ndarray, *, pycnonu
         mixed_rows.append(dE_mixed)
 
     def by_code(chart: np.ndarray) -> Array:
-        """(model, [12,] nZ, nN) -> (model, code[, 12])"""
+        """(model, [channels,] nZ, nN) -> (model, code[, channels])."""
         flat = chart.reshape(*chart.shape[:-2], -1)
         return jnp.asarray(np.ascontiguousarray(np.moveaxis(flat, 1, -1) if flat.ndim == 3 else flat))
 
@@ -115,13 +126,6 @@ def fusion_index(code: ArrayLike) -> tuple[Array, Array]:
     return jnp.where(fuses, (Z - pycno.Z_LIGHTEST) * FUSION_N + N, 0), fuses
 
 
-def end_of_move(P: Array, grid_index: Array, dlnP: Array | float, network: Network) -> Array:
-    """Where a move from P by at most dlnP in ln P ends, MeV fm^-3: at the next recorded pressure if within reach."""
-    grid = network.pressures
-    P_grid, P_far = grid[jnp.minimum(grid_index, grid.shape[0] - 1)], P * jnp.exp(dlnP)
-    return jnp.where(P_grid <= P_far * (1 + 1e-12), P_grid, P_far)
-
-
 def member_key(seed: int, sample: ArrayLike) -> Array:
     """Key data of a sample's mass errors, (2,) uint32: depends on nothing but seed and sample."""
     return jax.random.key_data(jax.random.fold_in(jax.random.key(seed), sample))
@@ -140,7 +144,7 @@ def mass_error(code: ArrayLike, drawn: Array) -> Array:
 
 
 def channel_row(code: Array, model: Array, network: Network, errors: Array | None) -> tuple[Array, Array]:
-    """Energies of a nuclide's channels, (12,) MeV: by the policy, and from one table."""
+    """Energies of a nuclide's channels, (channels,) MeV each: by the policy, and from one table."""
     row = network.dE[model, code]
     mixed = row if network.dE_mixed is None else network.dE_mixed[model, code]
     if errors is None:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""How many lanes and batches there are, by the cores and the memory of the device."""
 
 import math
 import os
@@ -8,23 +8,23 @@ import jax
 from gpucrust.engine.inputs import Stepper
 
 LANE_GROUP = 8
-"""Lanes come in whole groups: an XLA loop's remainder is compiled otherwise and may round otherwise."""
-
-
+"""Number of lanes of which batches have whole multiples: an XLA loop's remainder is compiled otherwise and may round
+otherwise, and a member's result must not depend on its neighbours."""
 MAX_LANES = {"cpu": 256, "gpu": 65536}
-"""Of one crew. A GPU is also bound by its memory."""
+"""Largest number of lanes of a batch by the kind of device: more make neither faster. A GPU's memory may hold less."""
+RESULTS_AT_A_TIME = 16384
+"""Largest number of lanes whose results are taken from the device at a time, so that their copy on the host stays small
+beside the lanes; others that have ended wait for the next time."""
+LANE_BYTES = 200_000
+"""Memory of a lane on the device without its profile, bytes: masses with errors, segments, state."""
+PRESSURE_BYTES = 80
+"""Memory of a lane on the device for its profile at one recorded pressure, bytes."""
+MEMORY_SHARE = 0.8
+"""Part of a GPU's memory that lanes may take; the rest is for what XLA needs beside them."""
 
-
-HARVEST = 16384
-"""Lanes whose results are taken out at a time, at most; those of others that have ended wait for the next time."""
-
-
-LANE, LANE_POINT = 200_000, 80
-"""Bytes of the device a lane, and recorded pressure of it: masses with errors, segments, state; the profile."""
-
-
-SHARE = 0.8
-"""Of a GPU's memory that lanes may take."""
+# names that jobs and benchmarks have for them
+HARVEST = RESULTS_AT_A_TIME
+"""`RESULTS_AT_A_TIME`."""
 
 
 def device() -> jax.Device:
@@ -37,41 +37,46 @@ def on_cpu() -> bool:
     return device().platform == "cpu"
 
 
-def point_bytes(stepper: "Stepper") -> int:
-    """Of what is recorded at one pressure."""
-    return LANE_POINT + (16 * stepper.slots if stepper.composition else 0)
+def point_bytes(stepper: Stepper) -> int:
+    """Memory of what is recorded of a member at one pressure, bytes."""
+    return PRESSURE_BYTES + (16 * stepper.slots if stepper.composition else 0)
 
 
-def lane_bytes(n_pressures: int, stepper: "Stepper") -> int:
-    """Of a lane, on the device."""
-    return LANE + point_bytes(stepper) * n_pressures
+def lane_bytes(n_pressures: int, stepper: Stepper) -> int:
+    """Memory of a lane on the device, bytes."""
+    return LANE_BYTES + point_bytes(stepper) * n_pressures
 
 
 def most_lanes(size: int) -> int:
-    """Of one crew, a power of two; size: bytes of a lane."""
+    """Largest number of lanes of a batch on this device, a power of two; size: memory of a lane, bytes."""
     if on_cpu():
         return MAX_LANES["cpu"]
     memory = (device().memory_stats() or {}).get("bytes_limit", math.inf)
-    fits = int(min(MAX_LANES["gpu"], max(LANE_GROUP, SHARE * memory / size)))
+    fits = int(min(MAX_LANES["gpu"], max(LANE_GROUP, MEMORY_SHARE * memory / size)))
     return 1 << (fits.bit_length() - 1)
 
 
-def crews_and_lanes(n_members: int, batch: int | None, size: int) -> tuple[int, int]:
-    """Number of crews (batches that run side by side, one a core of a CPU) and of lanes in each.
+def batches_and_lanes(n_members: int, lanes: int | None, size: int) -> tuple[int, int]:
+    """Number of batches (which run side by side, one a core of a CPU) and of lanes in each.
 
-    Lanes are `batch`, in whole groups, or a power of two, so that sweeps of many sizes share one compiled program.
-    size: bytes of a lane.
+    Lanes are as many as asked for, in whole groups, or a power of two, so that sweeps of many sizes share one compiled
+    program. size: memory of a lane, bytes.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most_crews = cores if on_cpu() else 1
-    if batch:
-        lanes = -(-batch // LANE_GROUP) * LANE_GROUP
-        return min(most_crews, -(-n_members // lanes)), lanes
-    crews = min(most_crews, -(-n_members // LANE_GROUP))
-    share = -(-n_members // crews)
-    return crews, min(most_lanes(size), max(LANE_GROUP, 1 << (share - 1).bit_length()))
+    most_batches = cores if on_cpu() else 1
+    if lanes:
+        lanes = -(-lanes // LANE_GROUP) * LANE_GROUP
+        return min(most_batches, -(-n_members // lanes)), lanes
+    batches = min(most_batches, -(-n_members // LANE_GROUP))
+    each = -(-n_members // batches)
+    return batches, min(most_lanes(size), max(LANE_GROUP, 1 << (each - 1).bit_length()))
+
+
+def crews_and_lanes(n_members: int, batch: int | None, size: int) -> tuple[int, int]:
+    """`batches_and_lanes`."""
+    return batches_and_lanes(n_members, batch, size)
 
 
 def padded(n: int, n_lanes: int) -> int:
     """At least n of n_lanes lanes: of few sizes, so that few programs are compiled."""
-    return next(size for size in (LANE_GROUP, 64, 512, 4096, HARVEST, n_lanes) if n <= size <= n_lanes)
+    return next(size for size in (LANE_GROUP, 64, 512, 4096, RESULTS_AT_A_TIME, n_lanes) if n <= size <= n_lanes)

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from gpucrust.physics.reactions import FAST_FUSION, SLOW_FUSION
+from gpucrust.engine.interface import SCARCE
+from gpucrust.physics.reactions import CHANNEL_K, FAST_FUSION, SLOW_FUSION
 from gpucrust.support.minimum import first_minimum
 
 
@@ -23,6 +24,11 @@ def most_urgent(allowed: Array, order: Array, classes: ArrayLike) -> tuple[Array
     lowest = jnp.min(jnp.where(allowed, classes, jnp.inf))
     first, least = first_minimum(jnp.where(allowed & (classes == lowest), order, jnp.inf))
     return lowest, first, least
+
+
+def enough_neutrons(Y_n: Array, chunk: Array) -> Array:
+    """Whether there are free neutrons for each channel, (channels,): captures of scarce neutrons do not happen."""
+    return jnp.asarray(CHANNEL_K >= 0) | (Y_n > -jnp.asarray(CHANNEL_K) * SCARCE * chunk)
 
 
 def fusion_class(ln_tau: Array, ln_t_weak: Array) -> Array:

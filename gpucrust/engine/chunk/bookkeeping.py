@@ -19,13 +19,13 @@ from gpucrust.engine.interface import (
     ReactionName,
     SegmentRow,
     Settings,
-    Stock,
     TraceRow,
     column,
     stacked,
 )
 from gpucrust.engine.network import Network, channel_row
 from gpucrust.engine.select import first_that_holds
+from gpucrust.engine.state import Stock
 from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics.eos import Mixture
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNELS

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from gpucrust.engine.chunk.state import ChunkState, Reaction
-from gpucrust.engine.interface import SCARCE, Y_DROPPED, Y_REACTS, Member, Settings
+from gpucrust.engine.interface import Y_DROPPED, Y_REACTS, Member, Settings
 from gpucrust.engine.network import Network
+from gpucrust.engine.urgency import enough_neutrons
 from gpucrust.physics import eos, reactions
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.physics.reactions import CHANNEL_K
@@ -36,7 +37,7 @@ def chunk_amounts(state: ChunkState, member: Member) -> tuple[Array, Array]:
     stock, k = state.stock, CHANNEL_K[:, None]
     largest = jnp.minimum(stock.Y, member.chunk)
     amount = jnp.where(k < 0, jnp.minimum(largest, stock.Y_n / jnp.maximum(-k, 1)), largest)
-    enough = (k >= 0) | (stock.Y_n > -k * SCARCE * member.chunk)
+    enough = enough_neutrons(stock.Y_n, member.chunk)[:, None]
     return amount, (stock.Y > Y_REACTS) & (amount > Y_DROPPED) & enough
 
 

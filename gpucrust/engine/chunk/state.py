@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.interface import Account, Member, Settings, Stock, new_account
+from gpucrust.engine.interface import Member, Settings
 from gpucrust.engine.network import Network, channel_row
+from gpucrust.engine.state import Account, Stock, new_account
 from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics import eos, reactions
 from gpucrust.physics.eos import Mixture

@@ -19,8 +19,9 @@ from gpucrust.engine.chunk.evaluate import View, look
 from gpucrust.engine.chunk.state import ChunkState, mixture_of
 from gpucrust.engine.chunk.threshold_search import MAX_DLNP, crossings_of, next_density
 from gpucrust.engine.chunk.urgent import most_urgent
+from gpucrust.engine.grid import end_of_move
 from gpucrust.engine.interface import Member, Output, Settings
-from gpucrust.engine.network import Network, end_of_move
+from gpucrust.engine.network import Network
 from gpucrust.physics import eos
 
 CONVERGED = 1e-12
@@ -53,7 +54,7 @@ def next_move(
     """On to the next threshold, or back to one that was passed. something: whether a reaction is allowed here."""
     crossings = crossings_of(view, state, member, settings)
     passed = something & jnp.any(crossings.passed)
-    P_target = end_of_move(state.P, grid_index, MAX_DLNP, network)
+    P_target = end_of_move(state.P, grid_index, MAX_DLNP, network.pressures)
     n_b_target = eos.density_at_pressure(P_target, view.mixture, settings.matter, state.n_b)
     n_b = next_density(crossings, passed, n_b_target, view, state, member, settings, conversion)
     return Move(passed, n_b, ~something & (n_b == n_b_target), P_target)

@@ -10,7 +10,6 @@ from gpucrust.engine.interface import (
     NOWHERE,
     REACTION_COLUMNS,
     RUNNING,
-    Account,
     Output,
     ProfileRow,
     SegmentRow,
@@ -25,6 +24,7 @@ from gpucrust.engine.slide.net import at_potentials
 from gpucrust.engine.slide.packet import first_difference
 from gpucrust.engine.slide.record import BY_SLOT, Amount, Move, StepRow
 from gpucrust.engine.slide.state import SlideState, Trial
+from gpucrust.engine.state import Account
 from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics import eos
 from gpucrust.physics.reactions import CHANNEL_K, CHANNELS

@@ -11,7 +11,7 @@ from gpucrust.engine.network import Network, channel_row, fusion_index
 from gpucrust.engine.select import choose
 from gpucrust.engine.slide.net import Net, channel_net, fusion_net, plus, zero_net
 from gpucrust.engine.slide.packet import LOOP_MEMORY, Loop, Packet, link, remembered
-from gpucrust.engine.slide.surroundings import Surroundings, enough_neutrons
+from gpucrust.engine.slide.surroundings import Surroundings
 from gpucrust.nuclide import daughter_code, nuclide_Z
 from gpucrust.physics import pycno
 from gpucrust.physics.potentials import channel_affinities
@@ -57,7 +57,11 @@ def _next_channel(packet: Packet, g_captor: Array, here: Surroundings, network: 
     row, more = _energies(packet.code, here, network)
     g = channel_affinities(row, nuclide_Z(packet.code), here.potentials)
     k, dZ, classes = (jnp.asarray(x) for x in (CHANNEL_K, CHANNEL_DZ, CHANNEL_CLASS))
-    enough = packet.is_captor | enough_neutrons(here) | (packet.net.Y_n + packet.loop.before.Y_n >= -k)
+    enough = (
+        packet.is_captor
+        | urgency.enough_neutrons(here.Y_n, here.chunk)
+        | (packet.net.Y_n + packet.loop.before.Y_n >= -k)
+    )
     outdone = (k < 0) & (g_captor < THRESHOLD) & (g >= g_captor)
     allowed = (g < THRESHOLD) & enough & ~outdone
     lowest, c, order = urgency.most_urgent(allowed, g, classes)

@@ -9,7 +9,8 @@ from gpucrust.engine.fusion import Fusions, burn_conditions, fuse, fusions_of, l
 from gpucrust.engine.interface import Y_DROPPED, Y_REACTS, Member, ReactionName, Settings
 from gpucrust.engine.network import Network
 from gpucrust.engine.slide.state import SlideState
-from gpucrust.engine.slide.surroundings import Surroundings, enough_neutrons
+from gpucrust.engine.slide.surroundings import Surroundings
+from gpucrust.engine.urgency import enough_neutrons
 from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics.potentials import Sums, channel_affinities, potentials_of, sums_of
 from gpucrust.physics.reactions import THRESHOLD
@@ -59,7 +60,7 @@ def look(state: SlideState, member: Member, network: Network, settings: Settings
         heat_share=1 - settings.neutrino_fraction,
         one_table=state.account.switched,
     )
-    allowed = (g < THRESHOLD) & (Y > Y_REACTS) & enough_neutrons(here)[:, None]
+    allowed = (g < THRESHOLD) & (Y > Y_REACTS) & enough_neutrons(Y_n, member.chunk)[:, None]
     fusions, ln_time_ratio = None, jnp.full(state.start.ln_time_ratio.shape, jnp.inf)
     if network.pairs is not None:
         fusions = fusions_of(nuclide, Y, member.ln_rate_scale, network)

@@ -17,7 +17,8 @@ from jax.typing import ArrayLike
 
 from gpucrust.engine.select import choose
 from gpucrust.engine.slide.net import ROUNDING, Net, channel_net, fusion_net, plus, zero_net
-from gpucrust.engine.slide.surroundings import Surroundings, best_captor, enough_neutrons
+from gpucrust.engine.slide.surroundings import Surroundings, best_captor
+from gpucrust.engine.urgency import enough_neutrons
 from gpucrust.nuclide import N_CODES, daughter_code
 from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
 
@@ -138,7 +139,7 @@ def start_packet(
 def start_captor(packet: Packet, g: Array, here: Surroundings) -> Packet:
     """The captor's packet where one has ended that sets scarce neutrons free, else the packet; g: (channels, slots)."""
     slot, channel, g_captor = best_captor(g, here)
-    hungry = (g_captor < THRESHOLD) & (packet.net.Y_n > ROUNDING) & ~enough_neutrons(here)[channel]
+    hungry = (g_captor < THRESHOLD) & (packet.net.Y_n > ROUNDING) & ~enough_neutrons(here.Y_n, here.chunk)[channel]
     no_product = (packet.code, jnp.array(0), jnp.array(0.0))
     captor = start_packet(slot, slot, channel, g_captor, no_product, here, packet.cascade is not None)._replace(
         is_captor=jnp.array(True),

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.interface import Account, Member, ReactionName, Settings, Stock, new_account, no_reaction
+from gpucrust.engine.interface import Member, ReactionName, Settings, no_reaction
 from gpucrust.engine.network import Network, channel_row
 from gpucrust.engine.slide.events import Bisection, new_bisection
 from gpucrust.engine.slide.net import Net, zero_net
 from gpucrust.engine.slide.packet import Packet, resting_packet
 from gpucrust.engine.slide.record import Amount
+from gpucrust.engine.state import Account, Stock, new_account
 from gpucrust.physics import eos
 from gpucrust.physics.potentials import Potentials, potentials_of, sums_of
 

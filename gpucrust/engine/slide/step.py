@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gpucrust.engine.interface import GUARD, Member, Output, Settings, Stock, no_reaction
-from gpucrust.engine.network import Network, channel_row, end_of_move
+from gpucrust.engine.grid import end_of_move
+from gpucrust.engine.interface import GUARD, Member, Output, Settings, no_reaction
+from gpucrust.engine.network import Network, channel_row
 from gpucrust.engine.select import choose
 from gpucrust.engine.slide.bookkeeping import (
     MAX_TRIES,
@@ -32,6 +33,7 @@ from gpucrust.engine.slide.judge import Verdict, judge
 from gpucrust.engine.slide.net import at_potentials
 from gpucrust.engine.slide.state import Memory, SlideState, Start, Trial
 from gpucrust.engine.slide.trial import Ends, next_trial, plan_of, resting_or_waiting
+from gpucrust.engine.state import Stock
 from gpucrust.physics.reactions import CHANNELS
 
 
@@ -118,14 +120,14 @@ def slide_step(state: SlideState, member: Member, network: Network, settings: Se
     view = look(state, member, network, settings)
     verdict = judge(state, view, network, settings)
     arrival = follow(state, view, verdict, member, network)
-    P_short = end_of_move(state.P, grid_index, SHORT_MOVE * settings.dlnP, network)
+    P_short = end_of_move(state.P, grid_index, SHORT_MOVE * settings.dlnP, grid)
     decision = decide(state, verdict, arrival, P_short, settings)
     act = decision.act
 
     present = commit(state, view, act.commits)
     reached = act.moves & (present.P == grid[grid_index])
     grid_index = grid_index + reached
-    P_next = end_of_move(present.P, grid_index, settings.dlnP, network)
+    P_next = end_of_move(present.P, grid_index, settings.dlnP, grid)
     state = partner_at(state, view, act.commits)
     plan = plan_of(state, view, verdict, arrival, decision)
     trial, ends = next_trial(state, view, plan, arrival, decision, present, P_next, member, network, settings)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from gpucrust.engine.interface import SCARCE, Y_REACTS
+from gpucrust.engine.interface import Y_REACTS
 from gpucrust.physics.eos import Mixture
 from gpucrust.physics.potentials import Potentials
 from gpucrust.physics.reactions import CHANNEL_K
@@ -48,11 +48,6 @@ class Surroundings(NamedTuple):
     """Part of the Gibbs energy of electron captures that becomes heat: what neutrinos leave of it."""
     one_table: Array
     """Whether `unmixed` has given way to one table."""
-
-
-def enough_neutrons(here: Surroundings) -> Array:
-    """Whether there are free neutrons for each channel, (channels,)."""
-    return jnp.asarray(CHANNEL_K >= 0) | (here.Y_n > -jnp.asarray(CHANNEL_K) * SCARCE * here.chunk)
 
 
 def best_captor(g: Array, here: Surroundings) -> tuple[Array, Array, Array]:

@@ -9,7 +9,7 @@ import pytest
 
 from ensembles import ASHES, G_MDOT, members, take
 from gpucrust.constants import DYN_PER_CM2, NEUTRON_EXCESS
-from gpucrust.engine import batch as crews_module
+from gpucrust.engine import batch as batch_module
 from gpucrust.engine import ensemble as ensemble_module
 from gpucrust.engine import evolution as evolution_module
 from gpucrust.engine import lanes
@@ -223,15 +223,15 @@ def test_the_lattice_moves_a_threshold_by_the_closed_form(lattice_paths):
 
 
 @pytest.mark.parametrize(
-    ("crews", "n_lanes", "at_a_time", "order"),
+    ("batches", "n_lanes", "at_a_time", "order"),
     [(1, 8, 8, CRUSTS), (2, 8, 8, CRUSTS[::-1]), (1, 16, 1, np.random.default_rng(0).permutation(15)), (1, 8, 8, [7])],
 )
-def test_results_do_not_depend_on_lane_order_batch_size_padding_or_crews(
-    crusts, monkeypatch, crews, n_lanes, at_a_time, order
+def test_results_do_not_depend_on_lane_order_batch_size_padding_or_batches(
+    crusts, monkeypatch, batches, n_lanes, at_a_time, order
 ):
     """Nor on how many lanes' results are taken out at a time."""
-    monkeypatch.setattr(ensemble_module, "crews_and_lanes", lambda *_: (crews, n_lanes))
-    monkeypatch.setattr(crews_module, "HARVEST", at_a_time)
+    monkeypatch.setattr(ensemble_module, "batches_and_lanes", lambda *_: (batches, n_lanes))
+    monkeypatch.setattr(batch_module, "RESULTS_AT_A_TIME", at_a_time)
     order = np.array(order)
     result = run(take(members(5, 3), order))
     for key, values in result.profiles.items():
