@@ -113,7 +113,7 @@ def values_of(events: Event, tape: Tape, parameters: Parameters) -> np.ndarray:
 
 @jax.jit
 def _values_of(events: Event, tape: Tape, parameters: Parameters) -> Array:
-    sums = sums_along(tape.nuclide, tape.Y, tape.Y_n)
+    sums = sums_along(nuclide_Z(tape.nuclide), tape.Y, tape.Y_n)
     of_step = jax.vmap(threshold_value, in_axes=(0, 0, 0, 0, 0, 0, None))
 
     def values(event: Event) -> Array:

@@ -124,10 +124,10 @@ def pressure_at(edge: Edge, sides: Sides) -> Array:
 def thickness_of(layers: Layer, sides: Sides, parameters: Parameters) -> Array:
     """Thickness of layers (n,), m: the integral of dP/(rho g), whose integrand is linear in ln P along a step."""
     first, last = (thickness_per_ln_P(side, parameters) for side in sides)
-    ln_rise = jnp.log(sides.end.P / sides.start.P)
-    within = (first + last) / 2 * ln_rise
+    within = (first + last) / 2 * jnp.log(sides.end.P / sides.start.P)
     depth = jnp.cumsum(within) - within
     edge = edges_of(layers)
     w, s = fraction_at(edge, sides), edge.step
-    start, end = jnp.moveaxis(depth[s] + w * (first[s] + w / 2 * (last[s] - first[s])) * ln_rise[s], -1, 0)
+    in_step = w * (first[s] + w / 2 * (last[s] - first[s])) * jnp.log(sides.end.P[s] / sides.start.P[s])
+    start, end = jnp.moveaxis(depth[s] + in_step, -1, 0)
     return end - start

@@ -60,13 +60,13 @@ def outputs_of(steps: Steps, structure: Structure, parameters: Parameters, itera
     sides = sides_of(steps, path, parameters)
     start, end = sides
     heat = jnp.cumsum(heat_of_steps(steps, path, sides, parameters))
+    grid = jax.tree.map(lambda x: x[structure.grid_step], end)._replace(R=value_at(structure.ratio, start.R, end.R))
     layers = jax.tree.map(jnp.asarray, structure.layers)
     broken = layers.regime != Regime.EQUILIBRIUM
     P_layer = jnp.where(broken[:, None], pressure_at(edges_of(layers), sides) * DYN_PER_CM2, 0.0)
     layer_P_start, layer_P_end = jnp.moveaxis(P_layer, -1, 0)
     thickness = jnp.where(broken, thickness_of(layers, sides, parameters), 0.0)
     flux = value_at(structure.flux, *(jnp.abs(flux_ratio(side, parameters)) for side in sides))
-    grid = jax.tree.map(lambda x: x[structure.grid_step], end)._replace(R=value_at(structure.ratio, start.R, end.R))
     return Outputs(
         mu_e=eos.electron_chemical_potential(grid.n_b * grid.sums.Y_e),
         mu_n=eos.neutron_chemical_potential(grid.n_b * grid.sums.Y_n, parameters.matter),

@@ -19,6 +19,7 @@ from gpucrust.engine.inputs import Members, Problem, matter_of
 from gpucrust.engine.interface import Y_REACTS
 from gpucrust.engine.slide.packet import of_link
 from gpucrust.engine.slide.record import NEUTRONS, Amount, Move, StepRow
+from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics import eos
 from gpucrust.physics.eos import Matter
 from gpucrust.sensitivity.events import Link, with_events
@@ -109,7 +110,7 @@ def _with_ash(rows: StepRow, P: float, matter: Matter) -> StepRow:
 @jax.jit
 def density_of(P: float, nuclide: Array, Y: Array, matter: Matter) -> Array:
     """n_b of matter without free neutrons, fm^-3; nuclide, Y: (slots,)."""
-    mixture = sums_along(nuclide, Y, jnp.array(0.0)).mixture
+    mixture = sums_along(nuclide_Z(nuclide), Y, jnp.array(0.0)).mixture
     return eos.density_at_pressure(P, mixture, matter, eos.cold_density_guess(P, mixture.Y_e), NEWTON_ITERATIONS)
 
 

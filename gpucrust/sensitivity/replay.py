@@ -131,7 +131,7 @@ def prepare(tape: Tape, parameters: Parameters) -> Steps:
     Y_before, Y_n_before = before(tape.Y), before(tape.Y_n)
     nets = whole_nets(tape, tape.Y, tape.Y_n)
     stock = jax.vmap(stock_of)(tape, Y_before, Y_n_before, nets)
-    sums = sums_along(tape.nuclide, tape.Y, tape.Y_n)
+    sums = sums_along(nuclide_Z(tape.nuclide), tape.Y, tape.Y_n)
 
     def ready(event: Event) -> tuple[Threshold, Array]:
         threshold = jax.vmap(threshold_of)(event, tape.nuclide, Y_before + tape.Y)
@@ -194,7 +194,7 @@ def _conditions(z: Array, state: _State, net: Net, stock: Array, line: _Line, pa
     now, step = line.step, line.step.tape
     ln_n_b, d, ln_P = z
     Y, Y_n = after(step, state.Y, state.Y_n, net, d)
-    sums, n_b, P = sums_along(step.nuclide, Y, Y_n), jnp.exp(ln_n_b), jnp.exp(ln_P)
+    sums, n_b, P = sums_along(nuclide_Z(step.nuclide), Y, Y_n), jnp.exp(ln_n_b), jnp.exp(ln_P)
     there = n_b, P, Y, sums, parameters
     trigger = threshold_value(now.trigger, line.dE_trigger, *there) - now.trigger_value
     event = threshold_value(now.event, line.dE_event, *there) - now.event_value

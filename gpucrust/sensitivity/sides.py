@@ -68,10 +68,12 @@ def slope_along(step: Tape, trigger: Threshold, dE: Array, here: State, net: Net
     dP = P_x dx + P_D dD, and dphi = 0 while the trigger is marginal, dD = 0 while nothing reacts.
     """
 
+    Z = nuclide_Z(step.nuclide)
+
     def nearby(xD: Array) -> Array:
         x, D = xD
         Y, n_b = here.Y + D * net.Y, here.n_b * jnp.exp(x)
-        sums = sums_along(step.nuclide, Y, here.Y_n + D * net.Y_n)
+        sums = sums_along(Z, Y, here.Y_n + D * net.Y_n)
         P = eos.pressure(n_b, sums.mixture, parameters.matter)
         mu_e = eos.electron_chemical_potential(n_b * sums.Y_e)
         return jnp.stack([mu_e, P, threshold_value(trigger, dE, n_b, P, Y, sums, parameters)])
@@ -95,7 +97,7 @@ def sides_of(steps: Steps, path: Path, parameters: Parameters) -> Sides:
     here = jax.tree.map(lambda *both: jnp.concatenate(both), start, end)
     step, trigger, dE, net = jax.tree.map(lambda x: jnp.concatenate([x, x]), of_step)
     slope = jax.vmap(slope_along, in_axes=(0, 0, 0, 0, 0, None))(step, trigger, dE, here, net, parameters)
-    sums = sums_along(step.nuclide, here.Y, here.Y_n)
+    sums = sums_along(nuclide_Z(step.nuclide), here.Y, here.Y_n)
     R = slope / nodiff_slope(here.n_b, sums.mixture, parameters.matter)
     both, n = Side(here.P, here.n_b, sums, R), len(path.P)
     return Sides(jax.tree.map(lambda x: x[:n], both), jax.tree.map(lambda x: x[n:], both))

@@ -125,11 +125,10 @@ def threshold_value(
     return jnp.where(t.fusion, ln_tau + t.ln_offset - ln_scale - ln_t_acc, g)
 
 
-def sums_along(nuclide: Array, Y: Array, Y_n: Array) -> Sums:
-    """Sums over the slots of compositions; nuclide, Y: (..., slots), Y_n: (...).
+def sums_along(Z: Array, Y: Array, Y_n: Array) -> Sums:
+    """Sums over the slots of compositions; charge numbers Z, abundances Y: (..., slots), Y_n: (...).
 
     As `gpucrust.physics.potentials.sums_of`, but Z^(5/3) comes from the formula that `Threshold.dz53` has too: the
     table there differs from it in the last digit.
     """
-    Z = nuclide_Z(nuclide)
     return Sums(jnp.sum(Z * Y, -1), Y_n, jnp.sum(reactions.z53(Z) * Y, -1), jnp.sum(Y, -1))

@@ -58,7 +58,7 @@ def test_thresholds_move_by_the_implicit_function_theorem(crusts):
     capture = int(np.flatnonzero((CHANNEL_DZ == -1) & (CHANNEL_K == 0))[0])
     event = int(np.flatnonzero((tape.move == Move.EVENT) & (tape.Y_n == 0) & (tape.event.channel == capture))[0])
     parent, daughter = int(steps.event.parent[event]), int(steps.event.daughter[event])
-    n_e = float(tape.n_b[event] * sums_along(tape.nuclide, tape.Y, tape.Y_n).Y_e[event])
+    n_e = float(tape.n_b[event] * sums_along(nuclide_Z(tape.nuclide), tape.Y, tape.Y_n).Y_e[event])
     for code, sign in ((parent, -1), (daughter, 1)):
         _, change = pushed(steps, structure, parameters, one_mass(parameters, code))
         np.testing.assert_allclose(change.threshold_pressure[event] / DYN_PER_CM2, sign * n_e, rtol=1e-10)

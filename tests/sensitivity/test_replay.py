@@ -46,7 +46,7 @@ def test_a_moved_replay_keeps_the_laws(crusts):
     path = replay(steps, parameters._replace(E=parameters.E + shifts), ITERATIONS)
     A = nuclide_Z(tape.nuclide) + nuclide_N(tape.nuclide)
     np.testing.assert_allclose(np.sum(A * path.Y, axis=1) + path.Y_n, 1.0, rtol=0, atol=1e-12)
-    sums = sums_along(tape.nuclide, path.Y, path.Y_n)
+    sums = sums_along(nuclide_Z(tape.nuclide), path.Y, path.Y_n)
     np.testing.assert_allclose(eos.pressure(path.n_b, sums.mixture, parameters.matter), path.P, rtol=1e-11)
     marginal = np.asarray((tape.amount == Amount.MARGINAL) & (tape.trigger.channel < CHANNELS))
     assert marginal.sum() > 10

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpucrust.masses import load_model
-from gpucrust.nuclide import nuclide_code
+from gpucrust.nuclide import nuclide_code, nuclide_Z
 from gpucrust.physics import reactions
 from gpucrust.physics.eos import Matter
 from gpucrust.physics.potentials import potentials_of
@@ -40,7 +40,9 @@ def here():
     """A state of iron matter at the threshold of nothing."""
     Y = jnp.array([1 / 56, 0.0])
     nuclide = jnp.array([FE56, CR56])
-    return SimpleNamespace(n_b=jnp.array(1e-6), Y=Y, nuclide=nuclide, sums=thresholds.sums_along(nuclide, Y, 0.0))
+    return SimpleNamespace(
+        n_b=jnp.array(1e-6), Y=Y, nuclide=nuclide, sums=thresholds.sums_along(nuclide_Z(nuclide), Y, 0.0)
+    )
 
 
 @pytest.fixture
