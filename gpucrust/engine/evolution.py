@@ -1,4 +1,4 @@
-"""What an ensemble has come to: profiles, segments and accounts of its members, as NumPy arrays."""
+"""Results of an ensemble as NumPy arrays: profiles, segments and accounts of its members, and what was recorded."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from gpucrust.status import Status
 
 @dataclass(frozen=True)
 class Evolution:
-    """Results: one entry a member along the first axis; failed members have NaN."""
+    """Results of an ensemble: one entry a member along the first axis; failed members have NaN."""
 
     profiles: dict[str, np.ndarray]
     """(members, pressures) each of the columns of `ProfileRow`."""
@@ -28,11 +28,11 @@ class Evolution:
     max_active: np.ndarray
     """(members,) most nuclides at a time."""
     mismatch: np.ndarray
-    """(members,) energy by reading several mass tables beyond one table's, MeV per initial nucleus."""
+    """(members,) energy by reading several mass tables beyond one table's, MeV per nucleus of the ash."""
     nuclides: np.ndarray | None = None
-    """(members, pressures, slots) codes, if compositions are kept."""
+    """(members, pressures, slots) codes, if compositions were to be recorded."""
     abundances: np.ndarray | None = None
-    """(members, pressures, slots) nuclei per baryon, if compositions are kept."""
+    """(members, pressures, slots) nuclei per baryon, if compositions were to be recorded."""
     trace: np.ndarray | None = None
     """(members, reactions, columns of `TraceRow`), if reactions were to be traced."""
     record: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""What the states of all engines have in common: the stock, and the account of what a member's way has come to."""
+"""What the states of all engines have in common: the stock of a member, and the account of what has come of it."""
 
 from typing import NamedTuple, Protocol
 
@@ -23,7 +23,7 @@ class Stock(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What a member's way has come to so far; a pytree of arrays."""
+    """What has come of a member so far; a pytree of arrays."""
 
     heat: Array
     """Heat released since the first pressure, MeV per baryon."""
@@ -68,7 +68,7 @@ def new_account(Y: Array, on_edge: Array) -> Account:
 
 
 class State(Protocol):
-    """A member on its way: a pytree of arrays with whatever an engine needs, and these."""
+    """A member under way: a pytree of arrays with whatever an engine needs, and these."""
 
     @property
     def stock(self) -> Stock:
@@ -76,4 +76,4 @@ class State(Protocol):
 
     @property
     def account(self) -> Account:
-        """What its way has come to."""
+        """What has come of it so far."""

@@ -33,7 +33,7 @@ class Conversion(NamedTuple):
 
 
 def chunk_amounts(state: ChunkState, member: Member) -> tuple[Array, Array]:
-    """A chunk, or the whole of a nuclide of which there is less; captures by the neutrons there are, if not scarce."""
+    """A chunk, or all of a nuclide of which there is less; captures by the neutrons there are, if not scarce."""
     stock, k = state.stock, CHANNEL_K[:, None]
     largest = jnp.minimum(stock.Y, member.chunk)
     amount = jnp.where(k < 0, jnp.minimum(largest, stock.Y_n / jnp.maximum(-k, 1)), largest)

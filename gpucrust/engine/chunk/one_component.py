@@ -2,9 +2,8 @@
 
 One nuclide at a time. Once a capture or an emission by all nuclei would lower the Gibbs energy at constant pressure,
 all make it, and go on as long as it falls: odd-odd daughters of even-even nuclei capture their second electron,
-neutrons are set free. Nuclei fuse in pairs once their
-burn time is below the compression time or, for comparison, from a given density on. The composition jumps, mu_e falls,
-and the heat is the finite change of the Gibbs energy.
+neutrons are set free. Nuclei fuse in pairs once their burn time is below the compression time or, for comparison, from
+a given density on. The composition jumps, mu_e falls, and the heat is the finite change of the Gibbs energy.
 
 Neutrons are not captured and nothing decays: both would leave part of the nuclei behind.
 """
@@ -26,9 +25,10 @@ from gpucrust.physics.potentials import gibbs_energy
 from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS
 
 CHANNEL_OPEN = ((CHANNEL_DZ == 0) & (CHANNEL_K > 0)) | ((CHANNEL_DZ == -1) & (CHANNEL_K == 0))
-"""Electrons are captured one by one, neutrons set free by their own reaction: the thresholds of 1990."""
+"""Whether each channel happens in the crust of 1990, (channels,): electrons are captured one by one, and neutrons are
+set free by their own reaction."""
 JUMP_ITERATIONS = 15
-"""Of Newton's method for the density behind a jump, from a guess of unchanged electron density."""
+"""Iterations of Newton's method for the density behind a jump, from a guess of unchanged electron density."""
 
 
 def density_after(P: Array, n_b: Array, before: Mixture, after: Mixture, matter: Matter) -> Array:

@@ -15,7 +15,7 @@ from gpucrust.physics.eos import Mixture
 
 
 class ChunkState(NamedTuple):
-    """A member on its way; a pytree of arrays."""
+    """A member under way; a pytree of arrays."""
 
     stock: Stock
     dE_mixed: Array

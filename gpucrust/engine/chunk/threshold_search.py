@@ -21,12 +21,13 @@ from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, THRESHOLD
 
 MAX_DLNP = 0.01
 """Longest move in ln P, so that a channel that is open only for a while is not jumped over."""
-LANDING = 1.0001 * THRESHOLD
+TARGET_AFFINITY = 1.0001 * THRESHOLD
 """Affinity in MeV at which a search ends: just beyond the threshold, so that the channel is allowed there."""
-LN_LANDING = -1e-9
+TARGET_LN_TIME_RATIO = -1e-9
 """Logarithm of burn time over compression time at which a search ends: just short enough for the fusion to happen."""
 TOLERANCE = 1e-10
-"""Distance beyond LANDING (MeV) or LN_LANDING from which on a search has passed the threshold, and goes back."""
+"""Distance from TARGET_AFFINITY in MeV, or from TARGET_LN_TIME_RATIO, beyond which a search has passed the threshold
+and goes back."""
 ROOT_ITERATIONS = 5
 """Iterations of Newton's method for a threshold in ln n_b."""
 
@@ -54,11 +55,11 @@ def crossings_of(view: View, state: ChunkState, member: Member, settings: Settin
     n_half = n_b * jnp.maximum(state.stock.Y_n + k * view.amount / 2, 0.0)
     stiffness = eos.electron_stiffness(n_b * jnp.asarray(mixture.Y_e))
     slope = CHANNEL_DZ[:, None] * stiffness + k * eos.neutron_stiffness(n_half, matter)
-    h, slope, possible = (view.g - LANDING).ravel(), slope.ravel(), view.possible.ravel()
+    h, slope, possible = (view.g - TARGET_AFFINITY).ravel(), slope.ravel(), view.possible.ravel()
     if view.fusions is not None and view.ln_tau is not None:
         conditions = burn_conditions(n_b, mixture, jnp.sum(state.stock.Y))
         slope_P = eos.pressure_slope(n_b, mixture, matter) / state.P
-        h = jnp.concatenate([h, view.ln_tau - jnp.log(state.P / member.g_mdot) - LN_LANDING])
+        h = jnp.concatenate([h, view.ln_tau - jnp.log(state.P / member.g_mdot) - TARGET_LN_TIME_RATIO])
         slope = jnp.concatenate([slope, ln_burn_time_slope(view.fusions, conditions) - slope_P])
         possible = jnp.concatenate([possible, view.fusions.possible])
     # A fusion that costs energy never happens, however fast: it is told by its burn time having been short already
@@ -91,11 +92,11 @@ def distance(
     dE, dz53, amount = state.stock.dE[channel, slot], view.dz53[channel, slot], view.amount[channel, slot]
     g = conversion.affinity(dE, dZ, k, dz53, amount, n_b, mixture, matter)
     if view.fusions is None:
-        return g - LANDING
+        return g - TARGET_AFFINITY
     this = pair_of(view.fusions, jnp.maximum(index - n_channels, 0))
     ln_tau = ln_burn_time(this, burn_conditions(n_b, mixture, jnp.sum(state.stock.Y)), n_b)
     ln_time_ratio = ln_tau - jnp.log(eos.pressure(n_b, mixture, matter) / member.g_mdot)
-    return jnp.where(index < n_channels, g - LANDING, ln_time_ratio - LN_LANDING)
+    return jnp.where(index < n_channels, g - TARGET_AFFINITY, ln_time_ratio - TARGET_LN_TIME_RATIO)
 
 
 def next_density(

@@ -34,11 +34,11 @@ def _fusions_crossed(state: SlideState, view: View, fusions: Fusions, near: Arra
     sliding_fusion = trial.reacts & (trigger.channel == CHANNELS)
     own = sliding_fusion & (first == trigger.nuclide) & (second == trigger.second_nuclide)
     own = own | (sliding_fusion & (first == trigger.second_nuclide) & (second == trigger.nuclide))
-    held = trial.reacts & ~sliding_fusion & state.memory.regulated
+    regulated = trial.reacts & ~sliding_fusion & state.memory.regulated
     # a nuclide that was not there yet fuses with others at the end of the move, with itself once there is enough
     known = jnp.isfinite(start)
     there = (known | (jnp.asarray(fusions.first) == jnp.asarray(fusions.second))) & (start >= FUSION_THRESHOLD)
-    beyond = (then < FUSION_THRESHOLD - near) & ~own & ~held & there
+    beyond = (then < FUSION_THRESHOLD - near) & ~own & ~regulated & there
     before = jnp.where(known & there, start, 0.0)
     secant = jnp.where(known, (before - FUSION_THRESHOLD + near / 2) / (before - then), 0.5)
     return jnp.where(beyond, secant, jnp.inf)

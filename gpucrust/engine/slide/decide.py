@@ -114,13 +114,13 @@ def decide(state: SlideState, verdict: Verdict, arrival: Arrival, P_short: Array
     same = verdict.quiet & trial.reacts & verdict.name.is_same(trial.trigger)
     change = jnp.sum(jnp.abs(arrival.net.Y - trial.net.Y)) + jnp.abs(arrival.net.Y_n - trial.net.Y_n)
     differs = verdict.late | (same & (change > ROUNDING))
-    searched = same | verdict.late | (verdict.quiet & jnp.isfinite(state.start.bisection.high))
+    looked_for = same | verdict.late | (verdict.quiet & jnp.isfinite(state.start.bisection.high))
     bisection, again, P_again = narrow(
         state.start.bisection, state.P, trial.P, P_short, differs, arrival.packet.cascade, settings
     )
     # a packet that goes round for ever, as masses of several tables let it, tells nothing
-    searched = searched & ~arrival.under_way & (arrival.packet.n_reactions < MAX_REACTIONS)
-    bisection, again = choose(searched, bisection, state.start.bisection), searched & again
+    looked_for = looked_for & ~arrival.under_way & (arrival.packet.n_reactions < MAX_REACTIONS)
+    bisection, again = choose(looked_for, bisection, state.start.bisection), looked_for & again
     outcome = outcome_of(verdict, arrival, again)
     P_again = jnp.where(outcome == Outcome.BISECT, P_again, trial.P)
     return Decision(
@@ -128,5 +128,5 @@ def decide(state: SlideState, verdict: Verdict, arrival: Arrival, P_short: Array
         act=act_of(outcome),
         P_again=jnp.where(outcome == Outcome.GO_BACK, verdict.P_back, P_again),
         bisection=bisection,
-        parts=same & differs & searched & ~again & ~bisection.given_up,
+        parts=same & differs & looked_for & ~again & ~bisection.given_up,
     )

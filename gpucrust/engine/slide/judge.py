@@ -38,13 +38,10 @@ class Verdict(NamedTuple):
     """The reaction whose packet is to be followed."""
     name: ReactionName
     """Its name."""
+    at_threshold: Array
+    """Whether a move ends where something becomes possible."""
     late: Array
-    """Whether a move ends where a fusion is possible that was fast before, but released no energy."""
-
-    @property
-    def at_threshold(self) -> Array:
-        """Whether a move ends where something becomes possible."""
-        return self.accepted & self.moves & self.urgent.found
+    """Whether that is a fusion that was fast enough before, but released no energy."""
 
     @property
     def quiet(self) -> Array:
@@ -95,5 +92,6 @@ def judge(state: SlideState, view: View, network: Network, settings: Settings) -
         urgent=urgent,
         choice=choice,
         name=choose(choice.found, choice.name(state.stock.nuclide), no_reaction()),
+        at_threshold=at_threshold,
         late=at_threshold & (urgent.channel == CHANNELS) & fast,
     )

@@ -1,4 +1,4 @@
-"""Packets: an infinitesimal part of what a reaction makes, on its way through everything that it may do at once.
+"""Packets: an infinitesimal part of what a reaction makes, followed through everything that it may do at once.
 
 A unit of the trigger's parent converts; its product, the trigger's packet, then makes the most urgent reaction allowed
 at the potentials there are, and the next, until none is: its cascade (`gpucrust.engine.slide.cascade`).
@@ -56,7 +56,7 @@ class Ended(NamedTuple):
 
 
 class Packet(NamedTuple):
-    """A packet on its way; a pytree of arrays."""
+    """A packet under way; a pytree of arrays."""
 
     goes_on: Array
     """Whether it is under way."""
@@ -139,7 +139,7 @@ def start_packet(
 def start_captor(packet: Packet, g: Array, here: Surroundings) -> Packet:
     """The captor's packet where one has ended that sets scarce neutrons free, else the packet; g: (channels, slots)."""
     slot, channel, g_captor = best_captor(g, here)
-    hungry = (g_captor < THRESHOLD) & (packet.net.Y_n > ROUNDING) & ~enough_neutrons(here.Y_n, here.chunk)[channel]
+    gains = (g_captor < THRESHOLD) & (packet.net.Y_n > ROUNDING) & ~enough_neutrons(here.Y_n, here.chunk)[channel]
     no_product = (packet.code, jnp.array(0), jnp.array(0.0))
     captor = start_packet(slot, slot, channel, g_captor, no_product, here, packet.cascade is not None)._replace(
         is_captor=jnp.array(True),
@@ -147,7 +147,7 @@ def start_captor(packet: Packet, g: Array, here: Surroundings) -> Packet:
         off_chart=packet.off_chart,
         cascade=remembered(packet.cascade, link(here.nuclide[slot], channel, jnp.array(0))),
     )
-    return choose(~packet.goes_on & ~packet.is_captor & hungry, captor, packet)
+    return choose(~packet.goes_on & ~packet.is_captor & gains, captor, packet)
 
 
 def net_of(packet: Packet) -> tuple[Net, tuple[Array, Array], tuple[Array, Array]]:

@@ -16,7 +16,7 @@ class Amount(IntEnum):
     USED_UP = 2
     """All there is of the nuclide (or of the free neutrons) that limits the net."""
     SHARE = 3
-    """A share of that stock: a bite of a burn that runs away, or of one that changes the potentials too much."""
+    """A share of that: of a burn that runs away, or of one that changes the potentials too much to be made at once."""
 
 
 class Move(IntEnum):
@@ -27,9 +27,9 @@ class Move(IntEnum):
     GIVEN = 1
     """It is a recorded pressure, or a step of the longest length."""
     EVENT = 2
-    """Another reaction becomes possible there, or the packet of the trigger takes another way."""
+    """Another reaction becomes possible there, or the cascade of the trigger changes."""
     STOCK = 3
-    """The stock that limits the net ends there while the trigger is marginal."""
+    """What limits the net is used up there while the trigger is marginal."""
 
 
 NEUTRONS = -1
@@ -39,7 +39,7 @@ NEUTRONS = -1
 class StepRow(NamedTuple):
     """One step: the net that went, what determined how far, and the state after it; MeV, fm, per baryon.
 
-    The net of a step is that of its trigger plus `partner_units` times `net2`, of a marginal reaction that opposes it.
+    The net of a step is that of its trigger and `partner_units` times `net2`, of a marginal reaction that opposes it.
     """
 
     nuclide: Any
@@ -47,15 +47,15 @@ class StepRow(NamedTuple):
     Y: Any
     """(slots,) nuclei per baryon after the step."""
     net: Any
-    """(slots,) change of Y by one unit of the whole net."""
+    """(slots,) change of Y by one unit of the net."""
     net2: Any
     """(slots,) change of Y by one unit of the opposing reaction's net; 0 without one."""
     net_Y_n: Any
-    """Free neutrons by one unit of the whole net."""
+    """Free neutrons by one unit of the net."""
     net2_Y_n: Any
     """Free neutrons by one unit of the opposing reaction's net."""
     partner_units: Any
-    """Units of the opposing reaction's net in the whole net; 0 without one."""
+    """Units of the opposing reaction's net in one unit of the net; 0 without one."""
     first: Any
     """Code of the trigger's parent; -1 without a trigger."""
     second: Any
@@ -87,13 +87,13 @@ class StepRow(NamedTuple):
     grid_index: Any
     """Index of the pressure recorded after the step; -1 for none."""
     link: Any
-    """What the packet did before, where a step ends because it takes another cascade (`packet.of_link`); else 0."""
+    """Where a step ends because the trigger's cascade changes, its first link that does, before; else 0."""
     other_link: Any
-    """What it does from there on; else 0."""
+    """That link from there on; else 0. Both as `packet.link` has them."""
 
 
 BY_SLOT = ("nuclide", "Y", "net", "net2")
-"""The first columns of a row: slots of them each; of the others one."""
+"""Names of the first fields of a step, of which a row has a column for every slot; of the others it has one."""
 
 
 def row_columns(slots: int) -> int:

@@ -74,7 +74,7 @@ class Memory(NamedTuple):
 
 
 class SlideState(NamedTuple):
-    """A member on its way; a pytree of arrays."""
+    """A member under way; a pytree of arrays."""
 
     stock: Stock
     P: Array

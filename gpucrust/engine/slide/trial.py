@@ -66,7 +66,7 @@ class Ends(NamedTuple):
     """How a burn that begins will end; a pytree of scalars."""
 
     given: Array
-    """Its amount is given: it is a whole stock, or the burn is tried again."""
+    """Its amount is given: all there is, or that of a burn that is tried again."""
     marginal: Array
     """It leaves its trigger marginal."""
     opposed: Array
@@ -153,7 +153,7 @@ def share_of(solution: Solution, x: Array, start: Sums, change: Sums, at: Potent
 
 
 def first_guess(state: SlideState, plan: Plan, decision: Decision, P: Array, d_max: Array) -> Array:
-    """An amount to begin the search from: in proportion to the length of a move that goes on, else a little."""
+    """An amount to begin Newton's method with: in proportion to the length of a move that goes on, else a little."""
     trial = state.trial
     scale = jnp.log(P / state.P) / jnp.log(trial.P / state.P)
     goes_on = ~plan.new | (plan.trigger.is_same(trial.trigger) & trial.moves)
@@ -162,8 +162,8 @@ def first_guess(state: SlideState, plan: Plan, decision: Decision, P: Array, d_m
 
 
 def bounds_of(trial: Trial, plan: Plan, present: Present, member: Member) -> Bounds:
-    """How far the net of a plan may go. A fusion of little goes as a whole, as does a burn of two that oppose."""
-    # a burn that is of a share, or of a whole stock, holds its amount; only the density is improved
+    """How far the net of a plan may go. All goes of two reactions that oppose each other, and of a fusion of little."""
+    # a burn of a share, or of all there is, holds its amount when it is tried again; only the density is improved
     holds = ~plan.new & ~trial.moves & ~trial.marginal
     stock, limit = largest_amount(present.Y, present.Y_n, plan.net)
     d_max = jnp.where(holds, trial.amount, stock)
