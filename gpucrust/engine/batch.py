@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,19 @@ from gpucrust.engine.lanes import Lanes, refill, results_of, start_lanes
 from gpucrust.engine.network import Network
 from gpucrust.engine.sizes import RESULTS_AT_A_TIME, padded
 from gpucrust.status import Status
+
+
+class Rules(NamedTuple):
+    """What all members of an ensemble are evolved by, on the device."""
+
+    engine: Engine
+    """The engine."""
+    network: Network
+    """Its nuclides and reactions."""
+    settings: Settings
+    """Physics and accuracy."""
+    stepper: Stepper
+    """What to record."""
 
 
 @dataclass
@@ -40,16 +53,8 @@ class Batch:
             return 0
         return int(np.asarray(self.lanes.state.account.grid_index)[self.occupant >= 0].sum())
 
-    def take_in(
-        self,
-        waiting: Iterator[int],
-        everyone: Member,
-        network: Network,
-        settings: Settings,
-        engine: Engine,
-        stepper: Stepper,
-    ) -> None:
-        """Fill free lanes with waiting members."""
+    def take_in(self, waiting: Iterator[int], everyone: Member, rules: Rules) -> None:
+        """Fill free lanes with waiting members, numbers of entries of `everyone`."""
         n_lanes = len(self.occupant)
         taken = [(lane, m) for lane, m in zip(np.flatnonzero(self.occupant < 0), waiting, strict=False)]
         if not taken:
@@ -60,13 +65,13 @@ class Batch:
         member = np.concatenate([newcomers, np.full(room - len(taken), newcomers[0])])
         fresh = start_lanes(
             jax.tree.map(lambda x: x[member], everyone),
-            network,
-            settings,
+            rules.network,
+            rules.settings,
             len(taken),
-            engine=engine,
-            with_composition=stepper.composition,
-            trace=stepper.trace,
-            record=stepper.record,
+            engine=rules.engine,
+            with_composition=rules.stepper.composition,
+            trace=rules.stepper.trace,
+            record=rules.stepper.record,
         )
         if self.lanes is None:
             self.lanes = fresh

@@ -13,13 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpucrust.engine.batch import Batch
+from gpucrust.engine.batch import Batch, Rules
 from gpucrust.engine.engines import engine_of
 from gpucrust.engine.evolution import Evolution, empty_results, evolution_of
 from gpucrust.engine.inputs import Members, Problem, batch_members, settings_of
-from gpucrust.engine.interface import Engine, Settings
 from gpucrust.engine.lanes import advance
-from gpucrust.engine.network import Network, build_network
+from gpucrust.engine.network import build_network
 from gpucrust.engine.sizes import batches_and_lanes, lane_bytes
 from gpucrust.status import Status
 
@@ -85,11 +84,20 @@ def evolve_each(
         _evolve(members, problem, keep, batch, progress)
 
 
-def _advance(batches: Sequence[Batch], network: Network, settings: Settings, engine: Engine) -> None:
+def _rules_of(problem: Problem) -> Rules:
+    """The rules of a problem."""
+    engine = engine_of(problem.physics, problem.stepper)
+    network = build_network(problem.models, problem.pressures, pycnonuclear=problem.physics.pycno)
+    return Rules(engine, network, settings_of(problem.physics, problem.stepper, engine), problem.stepper)
+
+
+def _advance(batches: Sequence[Batch], rules: Rules, device: jax.Device | None) -> None:
     """Micro-steps of all batches that have members. On a CPU calls return at once, so that batches run side by side."""
-    for batch in batches:
-        if batch.lanes is not None and not batch.idle:
-            batch.lanes = advance(batch.lanes, network, settings, engine=engine, steps=engine.steps_per_call)
+    engine, network, settings, _ = rules
+    with jax.enable_x64(True), jax.default_device(device):  # which a thread has to be told
+        for batch in batches:
+            if batch.lanes is not None and not batch.idle:
+                batch.lanes = advance(batch.lanes, network, settings, engine=engine, steps=engine.steps_per_call)
 
 
 def _evolve(
@@ -99,20 +107,14 @@ def _evolve(
     lanes: int | None,
     progress: Callable[[Progress], None] | None,
 ) -> None:
+    """Evolve all members; `keep` gets numbers of members that have ended, and their results by name."""
     started = time.perf_counter()
-    n, pressures, stepper = len(members.model), problem.pressures, problem.stepper
-    engine = engine_of(problem.physics, stepper)
-    network = build_network(problem.models, pressures, pycnonuclear=problem.physics.pycno)
-    settings = settings_of(problem.physics, stepper, engine)
+    n, n_pressures, rules = len(members.model), len(problem.pressures), _rules_of(problem)
     everyone = jax.tree.map(np.asarray, batch_members(members, problem))  # lanes take a few at a time
     Y_initial = np.asarray(everyone.Y).sum(axis=1)
-    n_batches, n_lanes = batches_and_lanes(n, lanes, lane_bytes(len(pressures), stepper))
+    n_batches, n_lanes = batches_and_lanes(n, lanes, lane_bytes(n_pressures, problem.stepper))
     batches = [Batch(np.full(n_lanes, -1)) for _ in range(n_batches)]
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
-
-    def go_on() -> None:
-        with jax.enable_x64(True), jax.default_device(device):  # of a thread's own
-            _advance(batches, network, settings, engine)
 
     waiting = iter(range(n))
     done = failed = 0
@@ -120,10 +122,10 @@ def _evolve(
     with ThreadPoolExecutor(1) as launcher:  # a GPU's loops ask their caller whether to go on
         while True:
             for batch in batches:
-                batch.take_in(waiting, everyone, network, settings, engine, stepper)
+                batch.take_in(waiting, everyone, rules)
             if all(batch.idle for batch in batches):
                 break
-            under_way = launcher.submit(go_on)
+            under_way = launcher.submit(_advance, batches, rules, device)
             for numbers, results in ended:  # in the round before
                 keep(numbers, results)
             under_way.result()
@@ -132,7 +134,7 @@ def _evolve(
             done += sum(numbers.size for numbers, _ in ended)
             failed += sum(int(np.sum(results["status"] > Status.SWITCHED_TO_MIXED)) for _, results in ended)
             if progress is not None:
-                reached = sum(batch.grid_points for batch in batches) / len(pressures)
+                reached = sum(batch.grid_points for batch in batches) / n_pressures
                 progress(Progress(done, failed, n, (done + reached) / n, time.perf_counter() - started))
     for numbers, results in ended:
         keep(numbers, results)

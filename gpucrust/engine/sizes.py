@@ -13,8 +13,8 @@ otherwise, and a member's result must not depend on its neighbours."""
 MAX_LANES = {"cpu": 256, "gpu": 65536}
 """Largest number of lanes of a batch by the kind of device: more make neither faster. A GPU's memory may hold less."""
 RESULTS_AT_A_TIME = 16384
-"""Largest number of lanes whose results are taken from the device at a time, so that their copy on the host stays small
-beside the lanes; others that have ended wait for the next time."""
+"""Largest number of lanes whose results are taken from the device at a time, so that their copies stay small beside the
+lanes; others that have ended wait for the next time."""
 LANE_BYTES = 200_000
 """Memory of a lane on the device without its profile, bytes: masses with errors, segments, state."""
 PRESSURE_BYTES = 80

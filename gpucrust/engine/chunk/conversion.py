@@ -1,4 +1,4 @@
-"""How reactions convert nuclei: what the chunk engine and its one-component variant do otherwise.
+"""How reactions convert nuclei: where the chunk engine and its one-component variant differ.
 
 The engine lets at most a chunk of all nuclei react at a time, so that the rest of the crust feels it before more of
 them do; `one_component` has the other `Conversion`.
@@ -60,4 +60,4 @@ def density_after_chunk(P: Array, n_b: Array, before: Mixture, after: Mixture, m
 
 
 BY_CHUNKS = Conversion(chunk_amounts, reactions.affinity, as_it_is, density_after_chunk)
-"""At most a chunk at a time."""
+"""The rules of the chunk engine: at most a chunk reacts at a time."""

@@ -16,8 +16,11 @@ class ChunkEngine:
     """The threshold-search stepper: reactions go a chunk at a time. It defines the result."""
 
     steps_per_call: ClassVar[int] = 2000
+    """Micro-steps between two looks of the host: a crust takes 10,000 and more."""
     segments: ClassVar[Segments] = Segments.TEETH
+    """Rows of burns set off by one reaction."""
     conversion: ClassVar[Conversion] = BY_CHUNKS
+    """How much reacts at a time."""
 
     def step_limit(self, dlnP: float) -> int:
         """Whatever the moves: reactions are most of the steps."""
@@ -43,4 +46,6 @@ class OneComponentEngine(ChunkEngine):
     """The crust of one component: all nuclei convert together (Haensel & Zdunik 1990)."""
 
     segments: ClassVar[Segments] = Segments.JUMPS
+    """Burns at one pressure each."""
     conversion: ClassVar[Conversion] = ALL_AT_ONCE
+    """All nuclei react at once."""

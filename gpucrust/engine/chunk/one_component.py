@@ -101,4 +101,4 @@ def all_amounts(state: ChunkState, member: Member) -> tuple[Array, Array]:
 
 
 ALL_AT_ONCE = Conversion(all_amounts, affinity, convert_all, density_after)
-"""All nuclei of the crust at once."""
+"""The rules of the one-component crust: all nuclei react at once."""

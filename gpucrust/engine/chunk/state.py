@@ -18,6 +18,7 @@ class ChunkState(NamedTuple):
     """A member under way; a pytree of arrays."""
 
     stock: Stock
+    """The nuclides and free neutrons there are."""
     dE_mixed: Array
     """(channels, slots) energy change of each slot's channels from one table, MeV."""
     P: Array
@@ -29,6 +30,7 @@ class ChunkState(NamedTuple):
     searching: Array
     """Whether n_b is a trial: a move in pressure whose affinities have not been seen."""
     account: Account
+    """What has come of the member so far."""
 
 
 class Reaction(NamedTuple):

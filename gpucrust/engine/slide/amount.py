@@ -18,14 +18,14 @@ from gpucrust.physics.eos import Matter
 from gpucrust.physics.potentials import Potentials, Sums, potentials_of
 
 DENSITY_ITERATIONS = 3
-"""Iterations of Newton's method for the density at which a composition has the pressure, from a near one."""
+"""Iterations of Newton's method for the density at which a composition has a pressure, from that of another near it."""
 ROOT_ITERATIONS = 4
-"""Iterations of Newton's method for density and amount together in one step of the engine, which may take several."""
+"""Iterations of Newton's method for density and amount together in one step of the engine; a trial may take several."""
 SOLVED_P = 1e-11
 """Error of ln P below which a trial is solved."""
 SOLVED_H = 1e-8
 """Error of h, in MeV or in ln(tau/t_acc), below which a trial is solved."""
-LONGEST = 0.3
+LONGEST_STEP = 0.3
 """Largest change of ln n_b in one iteration of Newton's method."""
 
 
@@ -115,7 +115,7 @@ def improve(
     d_new = jnp.where(good, newton, jnp.where((newton < 0) & (d > 0) & regular, 0.0, (low + high) / 2))
     d_new = jnp.where(used_up, d, d_new)
     dx = jnp.where(used_up, -h / h_x, (ln_P_goal - ln_P - P_d * (d_new - d)) / P_x)
-    return x + jnp.clip(dx, -LONGEST, LONGEST), d_new, low, high
+    return x + jnp.clip(dx, -LONGEST_STEP, LONGEST_STEP), d_new, low, high
 
 
 def solve(

@@ -31,7 +31,7 @@ from gpucrust.physics.reactions import CHANNEL_K, CHANNELS
 from gpucrust.status import Status
 
 MAX_TRIES = 60
-"""Times that one trial is improved, at most, before its member ends as `NO_CONVERGENCE`."""
+"""Largest number of times that one trial is improved or taken back; its member then ends as `NO_CONVERGENCE`."""
 
 
 class Present(NamedTuple):

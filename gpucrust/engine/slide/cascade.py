@@ -19,9 +19,9 @@ from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHA
 from gpucrust.support.minimum import first_minimum
 
 FUSION_THRESHOLD = -1e-3
-"""Logarithm of burn time over compression time below which a fusion is allowed."""
+"""Logarithm of burn time over compression time below which a fusion is allowed: less than 0 by more than rounding."""
 MAX_REACTIONS = 256
-"""Reactions of a packet, at most; one that makes as many goes round for ever."""
+"""Largest number of reactions of a packet; one that makes as many goes round for ever."""
 
 
 class Next(NamedTuple):

@@ -13,7 +13,7 @@ from gpucrust.nuclide import nuclide_Z
 from gpucrust.physics.potentials import channel_affinities
 from gpucrust.physics.reactions import CHANNELS, THRESHOLD
 
-SHORTEST = 1e-9
+SHORTEST_MOVE = 1e-9
 """Length of a move in ln P below which it is not made shorter, whatever it has gone beyond."""
 
 
@@ -53,6 +53,6 @@ def crossing(state: SlideState, view: View, settings: Settings) -> tuple[Array, 
     nearest = jnp.min(part)
     # secants from the start come nearer too slowly where a nuclide grows from next to nothing: begin from half way
     nearest = jnp.where(trial.tries % 4 == 3, nearest / 2, nearest)
-    long_enough = jnp.log(trial.P / state.P) > SHORTEST
+    long_enough = jnp.log(trial.P / state.P) > SHORTEST_MOVE
     P = state.P * (trial.P / state.P) ** jnp.clip(nearest, 0.02, 1 - 1e-9)
     return trial.moves & jnp.isfinite(nearest) & long_enough, P

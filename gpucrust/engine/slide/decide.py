@@ -70,7 +70,7 @@ ACTS: dict[Outcome, Act] = {
     Outcome.MOVE:    Act(1,      1,    0,    0,    0,    0,        0),
 }
 # fmt: on
-"""The decision table: what every outcome means, in the order of their numbers."""
+"""The decision table: what every outcome means. Rows are in the order of the outcomes' numbers."""
 
 
 class Decision(NamedTuple):

@@ -18,7 +18,9 @@ class SlideEngine:
     """Whether packets remember their cascades, for records of steps."""
 
     steps_per_call: ClassVar[int] = 200
+    """Micro-steps between two looks of the host: a crust takes some 2,000."""
     segments: ClassVar[Segments] = Segments.SLIDES
+    """Stretches along one marginal reaction each, or at frozen composition."""
 
     def step_limit(self, dlnP: float) -> int:
         """Some 20 times what crusts take."""

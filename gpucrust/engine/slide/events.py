@@ -1,4 +1,4 @@
-"""Where moves end early: at thresholds, and where something comes to be abruptly otherwise.
+"""Where moves end early: at thresholds, and where something changes abruptly.
 
 Both places are found to `settings.landed`, in ln P: thresholds by secants (`crossing`); where the packet of a slide
 takes another cascade, or a fusion that was fast already comes to release energy, by bisection.
@@ -12,12 +12,13 @@ from jax import Array
 from gpucrust.engine.interface import Settings
 
 AFFINITY_PER_LN_P = 20.0
-"""MeV: change of an affinity with ln P, about; that of ln(tau/t_acc) is of the same size. Turns the tolerance of
-pressures, `settings.landed`, into one of thresholds."""
+"""Change of an affinity with ln P, MeV, roughly, and of ln(tau/t_acc): makes of the tolerance of pressures,
+`settings.landed`, one of thresholds."""
 BACK_AND_FORTH = 1e-6
-"""Length of a move in ln P: a cascade that changes sooner than this changes back and forth, and is not looked for."""
+"""Length of a move in ln P within which a cascade that changes is taken to change back and forth: where is then not
+looked for."""
 SHORT_MOVE = 1 / 16
-"""Part of the longest move that a slide goes on by where its cascade changes back and forth."""
+"""Part of the longest move by which a slide goes on where its cascade changes back and forth."""
 
 
 class Bisection(NamedTuple):

@@ -19,13 +19,14 @@ from gpucrust.engine.slide.surroundings import best_captor
 from gpucrust.physics.potentials import Sums
 
 REACTIONS_A_STEP = 4
-"""Reactions of a packet in one step of the engine: most packets have ended after them, and none waits long."""
+"""Number of reactions of a packet in one step of the engine: after so many most packets have ended."""
 
 
 class Arrival(NamedTuple):
     """What following the packet of a choice has led to; a pytree of arrays."""
 
     packet: Packet
+    """The packet after some reactions."""
     under_way: Array
     """Whether the packet is still under way."""
     arrived: Array

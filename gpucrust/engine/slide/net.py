@@ -12,7 +12,7 @@ from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
 from gpucrust.support.minimum import first_minimum
 
 ROUNDING = 1e-9
-"""Number of nuclei or neutrons, by one unit of a net, that is an error of rounding: the unit is of order 1."""
+"""Number of nuclei or neutrons by one unit of a net below which it is an error of rounding: a net is of order 1."""
 
 
 class Net(NamedTuple):

@@ -23,12 +23,12 @@ from gpucrust.nuclide import N_CODES, daughter_code
 from gpucrust.physics.reactions import CHANNEL_CLASS, CHANNEL_DZ, CHANNEL_K, CHANNELS, THRESHOLD
 
 MARGINAL_BEYOND = -1e-3
-"""Affinity in MeV beyond which a trigger is not marginal: its packet then makes no reaction that is less urgent than
-the trigger itself, which goes on by its class."""
+"""Affinity in MeV beyond which a trigger is not marginal. It then goes on by its class before anything less urgent,
+which its packet therefore does not do."""
 LOOP_MEMORY = 16
-"""Fusions of a packet that are remembered, to find a loop."""
+"""Number of fusions of a packet that are remembered, to find a loop."""
 CASCADE_MEMORY = 64
-"""Links of a cascade that are remembered, where they are: of those beyond none can be told apart."""
+"""Number of links of a cascade that are remembered, where cascades are: two that differ later pass for one."""
 
 
 class Loop(NamedTuple):
@@ -77,6 +77,7 @@ class Packet(NamedTuple):
     off_chart: Array
     """Whether it has come to the edge of the chart or of the mass tables."""
     loop: Loop
+    """What tells that it goes round a loop."""
     is_captor: Array
     """Whether it is the packet of a captor, rather than of the trigger."""
     ended: Ended

@@ -33,7 +33,7 @@ class Move(IntEnum):
 
 
 NEUTRONS = -1
-"""In place of the slot of a nuclide: the free neutrons."""
+"""What stands for the free neutrons in place of the slot of a nuclide."""
 
 
 class StepRow(NamedTuple):

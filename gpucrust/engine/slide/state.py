@@ -50,7 +50,7 @@ class Start(NamedTuple):
     """Where the trial begins."""
 
     bisection: Bisection
-    """Of the present move."""
+    """Between which pressures of the present move something changes."""
     potentials: Potentials
     """Potentials of the present state."""
     ln_time_ratio: Array
@@ -77,14 +77,19 @@ class SlideState(NamedTuple):
     """A member under way; a pytree of arrays."""
 
     stock: Stock
+    """The nuclides and free neutrons there are."""
     P: Array
     """Pressure, MeV fm^-3."""
     trial: Trial
+    """What is looked at next."""
     start: Start
+    """Where that begins."""
     memory: Memory
+    """What has burned."""
     packet: Packet
-    """The packet under way, of what the trial shows to react, if one is."""
+    """The packet under way, if one is: of the reaction that goes on at the trial."""
     account: Account
+    """What has come of the member so far."""
 
 
 def initial_slide(member: Member, network: Network, settings: Settings, with_cascades: bool) -> SlideState:

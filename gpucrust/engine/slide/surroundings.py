@@ -12,7 +12,7 @@ from gpucrust.physics.reactions import CHANNEL_K
 from gpucrust.support.minimum import first_minimum
 
 CAPTURES = CHANNEL_K < 0
-"""Whether each channel takes in neutrons, (channels,)."""
+"""(channels,) whether a channel takes in neutrons."""
 
 
 class Surroundings(NamedTuple):

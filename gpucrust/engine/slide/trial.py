@@ -25,7 +25,7 @@ from gpucrust.physics.pycno import PairConstants
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 
 LARGEST_CHANGE = 0.05
-"""MeV: change of mu_e and mu_n in one burn, at most, so that its cascade stays the same."""
+"""Largest change of mu_e and of mu_n in one burn, MeV: so small that its cascade stays the same."""
 
 
 class Plan(NamedTuple):
@@ -38,7 +38,9 @@ class Plan(NamedTuple):
     moves: Array
     """Whether it is a move."""
     net: Net
+    """What one unit does, an opposing partner's part included."""
     trigger: ReactionName
+    """The reaction whose net it is."""
     choice: Choice
     """The trigger among the slots."""
     reacts: Array
