@@ -8,8 +8,8 @@ import numpy as np
 from gpucrust.nuclide import Z_MAX, nuclide_Z
 from gpucrust.physics import eos, reactions
 from gpucrust.physics.eos import Matter, Mixture
-from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
-from gpucrust.support.shapes import Channels, Codes, Floats, IntLike, Numbers, Scalar, SlotCodes, Slots
+from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, Channels
+from gpucrust.support.shapes import Codes, Floats, IntLike, Numbers, Scalar, SlotCodes, Slots
 
 Z53 = np.arange(Z_MAX + 1.0 + max(0, CHANNEL_DZ.max())) ** (5 / 3)
 """Z^(5/3) by charge number, up to that of a daughter of the heaviest nuclides of the chart."""

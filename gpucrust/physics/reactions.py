@@ -11,12 +11,14 @@ from enum import IntEnum
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jaxtyping import Float64, Shaped
 
 from gpucrust.constants import COULOMB, NEUTRON_EXCESS
 from gpucrust.physics import eos
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.support.precision import needs_x64
-from gpucrust.support.shapes import ChannelTable, Floats, Numbers, Table, Tables
+from gpucrust.support.shapes import Floats, Numbers, SomeFloats, Table, Tables
 
 EMISSION, CAPTURE, FAST_FUSION, WEAK, SLOW_FUSION = 0.0, 1.0, 1.5, 2.0, 3.0
 """Classes of reactions by their speed: emission of neutrons, their capture, fusion within the time of a weak reaction,
@@ -34,6 +36,11 @@ CHANNEL_CLASS = np.array([EMISSION] * 2 + [CAPTURE] * 2 + [WEAK] * 8)
 
 CHANNELS = len(CHANNEL_DZ)
 """Number of channels, 12."""
+
+Channels = Float64[Array, f"{CHANNELS} *shape"]
+"""One float64 for each channel of nuclides in an array of any shape."""
+ChannelTable = Shaped[np.ndarray, f"{CHANNELS} nZ nN"]
+"""One value of any type for each channel of each nuclide, indexed [channel, Z, N]."""
 
 THRESHOLD = -1e-5
 """Affinity below which a channel is allowed, MeV: less than zero by more than rounding, so that never a reaction and
@@ -135,7 +142,7 @@ def affinity(
 
 
 @needs_x64
-def chemical_potentials(n_b: Numbers, mixture: Mixture, matter: Matter) -> tuple[Floats, Floats, Floats]:
+def chemical_potentials(n_b: Numbers, mixture: Mixture, matter: Matter) -> tuple[SomeFloats, SomeFloats, SomeFloats]:
     """Gibbs energy that an electron, a free neutron and a unit of Z^(5/3) of a nucleus add, MeV; arguments broadcast.
 
     mu_e, with rest mass and with what the electron adds to the lattice energy, ell sum n_i Z_i^(5/3)/(3 n_e); mu_n,

@@ -128,7 +128,7 @@ def find_layers(pieces: Pieces, ratios: Ratios, pressures: np.ndarray) -> Layers
     begins and ends at one pressure.
     """
     crust, start, low, high = _stretches(pieces, ratios)
-    kind = _without_excursions(crust, low, high)
+    kind = without_excursions(crust, low, high)
     begins = np.flatnonzero(np.append(True, (np.diff(kind) != 0) | (np.diff(crust) != 0)))
     kind, crust, start = kind[begins], crust[begins], start[begins]
     end = np.where(np.append(np.diff(crust), 1) != 0, pressures[-1], np.append(start[1:], np.inf))
@@ -161,7 +161,7 @@ def _stretches(pieces: Pieces, ratios: Ratios) -> tuple[np.ndarray, np.ndarray, 
     return pieces.crust[own], start, low, high
 
 
-def _without_excursions(crust: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def without_excursions(crust: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Regime of each stretch, or its neighbours' where it goes no further than BAND over a bound and back."""
     kind = regime_of((low + high) / 2)
     slight = np.min([np.maximum(high - bound, bound - low) for bound in BOUNDS], axis=0) < BAND

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gpucrust.profiles.layers import BOUNDS, _without_excursions, regime_of
+from gpucrust.profiles.layers import BOUNDS, regime_of, without_excursions
 from gpucrust.schema import Regime
 from gpucrust.sensitivity.parameters import Parameters
 from gpucrust.sensitivity.sides import Sides, thickness_per_ln_P
@@ -67,7 +67,7 @@ def find_layers(moves: np.ndarray, R_start: np.ndarray, R_end: np.ndarray) -> li
     """
     stretches = _joined(_cut_at_bounds(moves, R_start, R_end))
     low, high = (np.array([getattr(x, name) for x in stretches]) for name in ("low", "high"))
-    regimes = _without_excursions(np.zeros(len(stretches), int), low, high)
+    regimes = without_excursions(np.zeros(len(stretches), int), low, high)
     counted = (x._replace(layer=x.layer._replace(regime=int(r))) for x, r in zip(stretches, regimes, strict=True))
     return [x.layer for x in _joined(counted)]
 
@@ -110,7 +110,7 @@ def edges_of(layers: Layer) -> Edge:
 def fraction_at(edge: Edge, sides: Sides) -> Array:
     """How far along its step, in ln P, an edge lies: where R reaches the bound."""
     R0, R1 = sides.start.R[edge.step], sides.end.R[edge.step]
-    crosses = edge.bound >= 0
+    crosses = (edge.bound != AT_START) & (edge.bound != AT_END)
     rise = jnp.where(crosses & (R1 != R0), R1 - R0, 1.0)
     return jnp.where(crosses, (edge.bound - R0) / rise, jnp.where(edge.bound == AT_END, 1.0, 0.0))
 

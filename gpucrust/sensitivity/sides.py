@@ -89,7 +89,7 @@ def slope_along(step: Tape, trigger: Threshold, dE: Array, here: State, net: Net
 
 def sides_of(steps: Steps, path: Path, parameters: Parameters) -> Sides:
     """The crust at the start and at the end of every step of a replay."""
-    tape = steps.tape
+    tape, Z = steps.tape, nuclide_Z(steps.tape.nuclide)
     end = State(path.P, path.n_b, path.Y, path.Y_n)
     start = jax.tree.map(before, end)
     of_step = tape, steps.trigger, energy_change(steps.trigger, parameters), whole_nets(tape, path.Y, path.Y_n)
@@ -97,7 +97,7 @@ def sides_of(steps: Steps, path: Path, parameters: Parameters) -> Sides:
     here = jax.tree.map(lambda *both: jnp.concatenate(both), start, end)
     step, trigger, dE, net = jax.tree.map(lambda x: jnp.concatenate([x, x]), of_step)
     slope = jax.vmap(slope_along, in_axes=(0, 0, 0, 0, 0, None))(step, trigger, dE, here, net, parameters)
-    sums = sums_along(nuclide_Z(step.nuclide), here.Y, here.Y_n)
+    sums = sums_along(jnp.concatenate([Z, Z]), here.Y, here.Y_n)
     R = slope / nodiff_slope(here.n_b, sums.mixture, parameters.matter)
     both, n = Side(here.P, here.n_b, sums, R), len(path.P)
     return Sides(jax.tree.map(lambda x: x[:n], both), jax.tree.map(lambda x: x[n:], both))

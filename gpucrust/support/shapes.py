@@ -16,6 +16,8 @@ Floats = Float64[Array, "*shape"]
 """float64 of the shape to which the arguments of an elementwise function broadcast."""
 Kinds = Real[ArrayLike, "*#shape kinds"]
 """Real numbers for each kind of nuclei, along the last axis; the axes before it as in Numbers."""
+SomeFloats = Float64[Array, "..."]
+"""float64 of a shape that follows from some of the arguments alone."""
 Scalar = Float64[Array, ""]
 """One float64."""
 ScalarLike = Real[ArrayLike, ""]
@@ -30,13 +32,9 @@ Slots = Float64[Array, "slots"]
 """One float64 for each slot of a composition."""
 SlotCodes = Int[Array, "slots"]
 """The nuclide of each slot of a composition, by its code."""
-Channels = Float64[Array, "channels *shape"]
-"""One float64 for each channel of nuclides in an array of any shape."""
 Chart = Float64[ArrayLike, "nZ nN"]
 """One float64 for each nuclide, indexed [Z, N]."""
 Table = Shaped[np.ndarray, "nZ nN"]
 """One value of any type for each nuclide, indexed [Z, N]."""
 Tables = Shaped[np.ndarray, "n nZ nN"]
 """Several tables of nuclides, one after the other."""
-ChannelTable = Shaped[np.ndarray, "channels nZ nN"]
-"""One value of any type for each channel of each nuclide, indexed [channel, Z, N]."""

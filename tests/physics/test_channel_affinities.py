@@ -4,19 +4,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpucrust.physics import potentials
-from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K
+from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, CHANNELS
 
 
 def by_definition(dZ, k, dE, Z, at):
     """dE + dZ mu_e + k mu_n + [(Z + dZ)^(5/3) - Z^(5/3)] ell."""
-    dZ, k = dZ[:, None], k[:, None]
+    dZ, k = dZ[:, None].astype(float), k[:, None].astype(float)
     return dE + dZ * at.mu_e + k * at.mu_n + ((Z + dZ) ** (5 / 3) - Z ** (5 / 3)) * at.ell
 
 
 def test_channels_of_any_change_of_charge(monkeypatch):
     at, Z = potentials.Potentials(*jnp.array([25.0, 9.0, -0.02])), np.array([6, 26, 59])
     own = CHANNEL_DZ, CHANNEL_K
-    double = np.array([-2, 0, 1, -1, -2]), np.array([1, 1, 0, 3, 0])  # double captures too
+    double = np.resize([-2, 0, 1, -1, -2], CHANNELS), np.resize([1, 1, 0, 3, 0], CHANNELS)  # double captures too
     for dZ, k in (own, double):
         monkeypatch.setattr(potentials, "CHANNEL_DZ", dZ)
         monkeypatch.setattr(potentials, "CHANNEL_K", k)
