@@ -9,33 +9,33 @@ from gpucrust.nuclide import Z_MAX, nuclide_Z
 from gpucrust.physics import eos, reactions
 from gpucrust.physics.eos import Matter, Mixture
 from gpucrust.physics.reactions import CHANNEL_DZ, CHANNEL_K, Channels
-from gpucrust.support.shapes import Codes, Floats, IntLike, Numbers, Scalar, SlotCodes, Slots
+from gpucrust.support.shapes import Codes, Floats, IntLike, Numbers, Scalar, SlotCodes, Slots, SomeFloats
 
 Z53 = np.arange(Z_MAX + 1.0 + max(0, CHANNEL_DZ.max())) ** (5 / 3)
 """Z^(5/3) by charge number, up to that of a daughter of the heaviest nuclides of the chart."""
 
 
 class Potentials(NamedTuple):
-    """Gibbs energy of an electron, a free neutron and a unit of Z^(5/3); scalars, MeV."""
+    """Gibbs energy of an electron, a free neutron and a unit of Z^(5/3), MeV; of one state or of many."""
 
-    mu_e: Scalar
+    mu_e: SomeFloats
     """Of an electron, with its rest mass and its part of the lattice energy."""
-    mu_n: Scalar
+    mu_n: SomeFloats
     """Of a free neutron, counted from m_u."""
-    ell: Scalar
+    ell: SomeFloats
     """Of the lattice, per unit of Z^(5/3)."""
 
 
 class Sums(NamedTuple):
     """Sums over a composition, per baryon; linear in the abundances."""
 
-    Y_e: Scalar
+    Y_e: SomeFloats
     """Electrons, sum Z_i Y_i."""
-    Y_n: Scalar
+    Y_n: SomeFloats
     """Free neutrons."""
-    Y_z53: Scalar
+    Y_z53: SomeFloats
     """Sum Z_i^(5/3) Y_i, for the lattice."""
-    Y: Scalar
+    Y: SomeFloats
     """Nuclei, sum Y_i."""
 
     def plus(self, change: "Sums", amount: Numbers) -> "Sums":
@@ -55,7 +55,7 @@ def sums_of(nuclide: SlotCodes, Y: Slots, Y_n: Scalar) -> Sums:
     return Sums(jnp.sum(Z.astype(float) * Y), Y_n, jnp.sum(jnp.asarray(Z53)[Z] * Y), jnp.sum(Y))
 
 
-def potentials_of(n_b: Scalar, sums: Sums, matter: Matter) -> Potentials:
+def potentials_of(n_b: Floats, sums: Sums, matter: Matter) -> Potentials:
     """Potentials at density n_b, fm^-3."""
     return Potentials(*reactions.chemical_potentials(n_b, sums.mixture, matter))
 
