@@ -37,9 +37,9 @@ CHANNEL_CLASS = np.array([EMISSION] * 2 + [CAPTURE] * 2 + [WEAK] * 8)
 CHANNELS = len(CHANNEL_DZ)
 """Number of channels, 12."""
 
-Channels = Float64[Array, f"{CHANNELS} *shape"]
+Channels = Float64[Array, "channels *shape"]
 """One float64 for each channel of nuclides in an array of any shape."""
-ChannelTable = Shaped[np.ndarray, f"{CHANNELS} nZ nN"]
+ChannelTable = Shaped[np.ndarray, "channels nZ nN"]
 """One value of any type for each channel of each nuclide, indexed [channel, Z, N]."""
 
 THRESHOLD = -1e-5

