@@ -19,7 +19,7 @@ import numpy as np
 
 from gpucrust.engine.ensemble import evolve
 from gpucrust.engine.inputs import Members, Physics, Problem, Stepper
-from gpucrust.engine.sizes import crews_and_lanes, lane_bytes
+from gpucrust.engine.sizes import batches_and_lanes, lane_bytes
 from gpucrust.masses import load_model
 from gpucrust.sweep.plan import recorded_pressures
 
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> list[dict[str, float | str]]:
     """Print the table; returns its rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, nargs="+", default=[64, 512])
-    parser.add_argument("--lanes", type=int, nargs="+", default=[0], help="of a crew; 0 lets gpucrust choose")
+    parser.add_argument("--lanes", type=int, nargs="+", default=[0], help="of a batch; 0 lets gpucrust choose")
     parser.add_argument("--engines", nargs="+", default=["slide"], choices=["slide", "chunk"])
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--mixture", action="store_true", help="ashes and mass models of all kinds")
@@ -94,10 +94,10 @@ def main(arguments: list[str] | None = None) -> list[dict[str, float | str]]:
             result = evolve(members, Problem(models, ashes, pressures, Physics(), stepper), batch=lanes or None)
             times.append(time.perf_counter() - start)
         rate, steps = n / times[1], result.n_steps.mean()
-        crews, used = crews_and_lanes(n, lanes or None, lane_bytes(len(pressures), stepper))
+        batches, used = batches_and_lanes(n, lanes or None, lane_bytes(len(pressures), stepper))
         size = sum(values[0].nbytes for values in result.profiles.values()) + result.segments[0].nbytes
         cost = 1e6 / (rate * steps)
-        values = (f"jax {engine}", device, n, f"{crews} x {used}", rate, rate * seconds, steps, cost, size)
+        values = (f"jax {engine}", device, n, f"{batches} x {used}", rate, rate * seconds, steps, cost, size)
         rows.append(dict(zip(HEADER, (*values, times[0] - times[1]), strict=True)))
         if np.any(result.status):
             print(f"{np.sum(result.status > 0)} of {n} members failed")

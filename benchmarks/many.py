@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gpucrust.jobs.costs import crews_and_lanes_of, working_memory
+from gpucrust.jobs.costs import batches_and_lanes_of, working_memory
 from gpucrust.jobs.to_file import run_to_file
 from gpucrust.sweep.config import check_sweep
 from gpucrust.sweep.plan import Plan, make_plan, make_portions
@@ -24,7 +24,7 @@ WARM = 600
 
 
 def plan_of(members: int, P_end: float, lanes: int, profiles: bool) -> Plan:
-    """A sweep over draws of mass errors; lanes: of a crew, 0 lets gpucrust choose."""
+    """A sweep over draws of mass errors; lanes: of a batch; 0 lets gpucrust choose."""
     return make_plan(
         check_sweep(
             {
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--members", type=int, default=1000)
     parser.add_argument("--P-end", type=float, default=3e31, help="dyn cm^-2")
-    parser.add_argument("--lanes", type=int, default=0, help="of a crew; 0 lets gpucrust choose")
+    parser.add_argument("--lanes", type=int, default=0, help="of a batch; 0 lets gpucrust choose")
     parser.add_argument("--profiles", action="store_true", help="profiles too, into a Zarr store")
     options = parser.parse_args(arguments)
     suffix = ".zarr" if options.profiles else ".nc"
@@ -54,11 +54,11 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         started, processor = time.perf_counter(), time.process_time()
         run_to_file(plan, Path(folder) / f"many{suffix}")
         seconds, processor = time.perf_counter() - started, time.process_time() - processor
-    crews, lanes = crews_and_lanes_of(plan, plan.n_evolutions)
+    batches, lanes = batches_and_lanes_of(plan, plan.n_evolutions)
     row = {
         "members": options.members,
         "pressures": len(plan.pressures),
-        "crews": crews,
+        "batches": batches,
         "lanes": lanes,
         "members/s": options.members / seconds,
         "processor ms/member": 1e3 * processor / options.members,

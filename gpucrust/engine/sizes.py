@@ -22,10 +22,6 @@ PRESSURE_BYTES = 80
 MEMORY_SHARE = 0.8
 """Part of a GPU's memory that lanes may take; the rest is for what XLA needs beside them."""
 
-# names that jobs and benchmarks have for them
-HARVEST = RESULTS_AT_A_TIME
-"""`RESULTS_AT_A_TIME`."""
-
 
 def device() -> jax.Device:
     """What JAX computes on here."""
@@ -70,11 +66,6 @@ def batches_and_lanes(n_members: int, lanes: int | None, size: int) -> tuple[int
     batches = min(most_batches, -(-n_members // LANE_GROUP))
     each = -(-n_members // batches)
     return batches, min(most_lanes(size), max(LANE_GROUP, 1 << (each - 1).bit_length()))
-
-
-def crews_and_lanes(n_members: int, batch: int | None, size: int) -> tuple[int, int]:
-    """`batches_and_lanes`."""
-    return batches_and_lanes(n_members, batch, size)
 
 
 def padded(n: int, n_lanes: int) -> int:

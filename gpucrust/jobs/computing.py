@@ -8,7 +8,7 @@ import numpy as np
 
 from gpucrust.engine.ensemble import Progress, evolve_each
 from gpucrust.engine.evolution import Evolution
-from gpucrust.jobs.costs import crews_and_lanes_of
+from gpucrust.jobs.costs import batches_and_lanes_of
 from gpucrust.jobs.devices import Device, device_name, on_device
 from gpucrust.jobs.progress import Reporter
 from gpucrust.jobs.store import Store
@@ -49,7 +49,7 @@ def compute_portions(
     together = max(1, STREAM // portions.size)
     with on_device(device):
         # one number for all streams, so that programs are compiled once
-        lanes = crews_and_lanes_of(plan, max(n, min(portions.size, portions.n)))[1]
+        lanes = batches_and_lanes_of(plan, max(n, min(portions.size, portions.n)))[1]
         for first in range(0, len(numbers), together):
             _compute_stream(plan, portions, numbers[first : first + together], lanes, save, progress)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpucrust.engine.ensemble import Progress, evolve
-from gpucrust.engine.sizes import HARVEST, LANE_GROUP, crews_and_lanes, lane_bytes, on_cpu, point_bytes
+from gpucrust.engine.sizes import LANE_GROUP, RESULTS_AT_A_TIME, batches_and_lanes, lane_bytes, on_cpu, point_bytes
 from gpucrust.profiles.reduction import reduce_evolutions
 from gpucrust.sweep.errors import SweepError
 from gpucrust.sweep.plan import BLOCK_BYTES, STREAM, Plan, recorded_pressures
@@ -34,16 +34,16 @@ CALIBRATION_SECONDS = 20.0
 """Time that a calibration may take, after compiling, s."""
 
 
-def crews_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
-    """Crews, and lanes in each, of a process that has n evolutions of a plan to compute."""
+def batches_and_lanes_of(plan: Plan, n: int) -> tuple[int, int]:
+    """Batches, and lanes in each, of a process that has n evolutions of a plan to compute."""
     size = lane_bytes(len(plan.pressures), plan.stepper)
-    return crews_and_lanes(min(n, STREAM), plan.sweep.stepper.batch or None, size)
+    return batches_and_lanes(min(n, STREAM), plan.sweep.stepper.batch or None, size)
 
 
 def working_memory(plan: Plan, portions: Portions) -> int:
     """Memory of a process that computes and writes portion by portion, without a GPU's, bytes."""
-    lanes, points = math.prod(crews_and_lanes_of(plan, portions.n)), len(plan.pressures)
-    evolving = min(lanes, HARVEST) * (LANE_RESULT + 2 * point_bytes(plan.stepper) * points)
+    lanes, points = math.prod(batches_and_lanes_of(plan, portions.n)), len(plan.pressures)
+    evolving = min(lanes, RESULTS_AT_A_TIME) * (LANE_RESULT + 2 * point_bytes(plan.stepper) * points)
     evolving += WAITING_EVOLUTION * min(portions.n, STREAM)
     if on_cpu():
         evolving += lanes * lane_bytes(points, plan.stepper)
@@ -108,7 +108,7 @@ def check_disk(plan: Plan, portions: Portions, folder: Path) -> None:
 
 def _memory_remedy(plan: Plan, portions: Portions, available: int) -> str:
     """The settings that would fit: smaller portions, fewer lanes, or both; if that is not enough, fewer pressures."""
-    smaller, fewer = list(_halves(portions.size)), list(_halves(crews_and_lanes_of(plan, portions.n)[1]))
+    smaller, fewer = list(_halves(portions.size)), list(_halves(batches_and_lanes_of(plan, portions.n)[1]))
     options: list[tuple[int | None, dict[str, Any]]] = [(x, {}) for x in smaller]
     options += [(x, {"batch": y}) for x in (None, *smaller) for y in fewer]
     options += [(LANE_GROUP, {"batch": LANE_GROUP, "dlnP": z}) for z in COARSER_GRIDS if z > plan.sweep.stepper.dlnP]
@@ -192,8 +192,8 @@ class _Enough(Exception):
 
 def calibrate(plan: Plan, portions: Portions) -> Calibration:
     """Evolve some evolutions of the plan, as many as there are lanes, evenly spread over its axes."""
-    crews, lanes = crews_and_lanes_of(plan, portions.n)
-    n = min(crews * lanes, portions.n)
+    batches, lanes = batches_and_lanes_of(plan, portions.n)
+    n = min(batches * lanes, portions.n)
     numbers = np.unique(np.linspace(0, portions.n - 1, n).astype(int))
     seen: list[tuple[float, float]] = []
 

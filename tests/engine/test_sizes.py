@@ -15,8 +15,8 @@ def test_lanes_fit_the_memory_of_a_gpu(free, monkeypatch):
     monkeypatch.setattr(sizes.jax, "local_devices", lambda: [gpu])
     monkeypatch.setattr(sizes, "on_cpu", lambda: False)
     size = sizes.lane_bytes(1032, Stepper())
-    n_crews, lanes = sizes.crews_and_lanes(10**6, None, size)
-    assert n_crews == 1
+    n_batches, lanes = sizes.batches_and_lanes(10**6, None, size)
+    assert n_batches == 1
     assert lanes & (lanes - 1) == 0
     if free == 1 << 33:
         assert lanes * size < free < 4 * lanes * size

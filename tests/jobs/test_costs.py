@@ -78,7 +78,7 @@ def test_settings_said_to_fit_do(monkeypatch, tmp_path, share, stepper):
 def test_fewer_lanes_are_the_remedy_where_lanes_need_the_memory(monkeypatch):
     """Summaries of a chunk are nothing beside the profiles of the lanes."""
     plan = plan_of({"sample": 10_000}, **SUMMARIES)
-    portions, fewer = make_portions(plan), costs.crews_and_lanes_of(plan, 10_000)[1] // 2
+    portions, fewer = make_portions(plan), costs.batches_and_lanes_of(plan, 10_000)[1] // 2
     needed = working_memory(plan_of({"sample": 10_000}, stepper={"batch": fewer}, **SUMMARIES), portions)
     assert needed < working_memory(plan, portions)
     monkeypatch.setattr(costs, "free_memory", lambda: needed + 1)
@@ -90,8 +90,8 @@ def test_memory_of_summaries_goes_with_lanes_not_with_members(monkeypatch):
     """100,000 members fit in 16 GiB, on a CPU and beside a GPU; more need no more than is taken in or out at a time."""
     many, more = (plan_of({"sample": n}, **SUMMARIES) for n in (100_000, 1_000_000))
     at_a_time = costs.BLOCK_COPIES * BLOCK_BYTES + 2 * costs.WAITING_EVOLUTION * STREAM
-    for n_crews, lanes, on_cpu in ((16, 256, True), (1, 65536, False)):
-        monkeypatch.setattr(costs, "crews_and_lanes", lambda *_, n=n_crews, lanes=lanes: (n, lanes))
+    for n_batches, lanes, on_cpu in ((16, 256, True), (1, 65536, False)):
+        monkeypatch.setattr(costs, "batches_and_lanes", lambda *_, n=n_batches, lanes=lanes: (n, lanes))
         monkeypatch.setattr(costs, "on_cpu", lambda on_cpu=on_cpu: on_cpu)
         assert working_memory(many, make_portions(many)) < 16 * 2**30
         assert working_memory(more, make_portions(more)) < working_memory(many, make_portions(many)) + at_a_time
